@@ -1,0 +1,3 @@
+//! How members and clients talk: the HTTP front, the runtime that drives core, the cluster handle.
+
+pub mod http;

@@ -1,0 +1,3 @@
+//! The product: RPC methods, sign-in, stores, settings and the command line, as a library.
+
+pub mod store;

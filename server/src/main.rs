@@ -1,0 +1,3 @@
+//! The `gomer` binary.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! `cargo verify`.
+
+fn main() {}
