@@ -273,6 +273,7 @@ pub struct Order {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::Rng;
     use proptest::prelude::*;
 
     proptest! {
