@@ -13,6 +13,7 @@
 pub mod map;
 pub mod memtable;
 pub mod suite;
+pub mod tree;
 
 use std::ops::ControlFlow;
 
@@ -89,6 +90,9 @@ impl LogBatch {
 pub trait LogStore: Send + 'static {
     /// Writes the whole batch, atomically, and returns when it is on disk (`sync`), or at least
     /// ordered before everything later (not `sync`). An error ends the process.
+    ///
+    /// Panics, before anything is written, when the batch would leave a hole in a group's log or
+    /// reach below its first index (see [`assert_appendable`]): that is a bug of the caller.
     fn append(&mut self, batch: &LogBatch, sync: bool) -> Result<(), StoreFault>;
 
     /// The ballot of a group, if it ever wrote one.
@@ -98,7 +102,8 @@ pub trait LogStore: Send + 'static {
     /// index is the one after the compacted prefix.
     fn bounds(&self, group: GroupId) -> Result<Option<(u64, u64)>, StoreFault>;
 
-    /// Entries `from..to` in order, at least one, at most about `max_bytes`. All of them must be held.
+    /// Entries `from..to` in order: at least one (of a range that is not empty), then as many as keep
+    /// their payloads within `max_bytes`. All of them must be held, else [`StoreFault::Corrupt`].
     fn entries(
         &self,
         group: GroupId,
@@ -107,7 +112,9 @@ pub trait LogStore: Send + 'static {
         max_bytes: u64,
     ) -> Result<Vec<LogEntry>, StoreFault>;
 
-    /// Forgets entries below `first`. May be lazy about the space.
+    /// Forgets entries below `first`, all of them if it lies past the end; the next append may then
+    /// start anywhere. May be lazy about the space, and about the disk: after a crash the entries may
+    /// be back.
     fn compact(&mut self, group: GroupId, first: u64) -> Result<(), StoreFault>;
 
     /// Groups that have ever written.
@@ -152,4 +159,51 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// Applies the batch and returns when it is on disk. An [`StoreFault::Io`] ends the process.
     fn commit(&mut self, batch: &StateBatch) -> Result<(), StoreFault>;
+}
+
+/// Panics unless every group's entries are consecutive and can follow what the group holds (`bounds`).
+///
+/// An empty log takes any first index: after a snapshot, the log starts behind it. Every `LogStore`
+/// calls this before it writes: a hole that reached the disk would stop the store from opening.
+pub fn assert_appendable(batch: &LogBatch, bounds: impl Fn(GroupId) -> Option<(u64, u64)>) {
+    for (at, (group, entries)) in batch.entries.iter().enumerate() {
+        let Some(start) = entries.first() else { continue };
+        assert!(start.index > 0, "{group:?}: log indices start at 1");
+        assert!(
+            entries.iter().zip(start.index..).all(|(entry, index)| entry.index == index),
+            "{group:?}: entries are not consecutive"
+        );
+        assert!(
+            batch.entries[..at].iter().all(|(other, _)| other != group),
+            "{group:?}: appears twice in one batch"
+        );
+        if let Some((first, last)) = bounds(*group) {
+            let start = start.index;
+            assert!(
+                start >= first && start <= last + 1,
+                "{group:?}: {start} does not follow {first}..={last}"
+            );
+        }
+    }
+}
+
+/// The first index held, if `from..to` is held whole; nothing if that range is empty.
+///
+/// Entries that are asked for and not held are damage or a bug, and never "none".
+pub fn check_held(
+    group: GroupId,
+    from: u64,
+    to: u64,
+    bounds: Option<(u64, u64)>,
+) -> Result<Option<u64>, StoreFault> {
+    if from >= to {
+        return Ok(None);
+    }
+    match bounds {
+        Some((first, last)) if first <= from && to <= last + 1 => Ok(Some(first)),
+        other => Err(StoreFault::Corrupt(format!(
+            "entries {from}..{to} of group {} are not held: the log is {other:?}",
+            group.0
+        ))),
+    }
 }
