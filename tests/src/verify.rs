@@ -1,3 +1,0 @@
-//! `cargo verify`.
-
-fn main() {}
