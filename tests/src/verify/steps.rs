@@ -17,7 +17,7 @@ pub fn all() -> Vec<Step> {
         Step::cargo("processes", "test -p gomer-tests --no-fail-fast").tests().after("release"),
         Step::cargo("simulator", "sim"),
         Step::cargo("licences", "deny --all-features check bans licenses sources").tool(&CARGO_DENY),
-        Step::tool_run("book", "mdbook", "build docs --dest-dir ../target/book").tool(&MDBOOK),
+        Step::tool_run("book", "mdbook", "build docs").tool(&MDBOOK),
         Step::cargo("advisories", "deny --all-features check advisories").tool(&CARGO_DENY).full(),
         Step::cargo("audit", "audit").tool(&CARGO_AUDIT).full(),
         Step::own("fuzz", "each target of fuzz/ on nightly for 60 s", full::fuzz).tool(&CARGO_FUZZ).full(),
