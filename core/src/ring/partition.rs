@@ -8,6 +8,9 @@ use crate::id::{AppId, Partition, Root};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionCount(u16);
 
+/// The metadata's log: not part of the ring, but a group like any other.
+pub const META: Partition = Partition(u16::MAX);
+
 /// The number is not a power of two in 1..=16,384.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionCountError;

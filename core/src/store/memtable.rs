@@ -1,1 +1,253 @@
-//! (placeholder)
+//! A memory table in front of a [`StateStore`]: rows that were applied since the last checkpoint.
+//!
+//! State transactions are not synced: the log is the write-ahead log. So a turn's rows go to an
+//! ordered map in memory, where readers see them at once, and reach the store in one sorted,
+//! synced transaction at the next checkpoint. Then the log may be compacted.
+
+use std::collections::BTreeMap;
+use std::ops::{Bound, ControlFlow};
+use std::sync::{Arc, RwLock, RwLockReadGuard};
+
+use super::{Direction, StateBatch, StateRead, StateStore, StoreFault, Visit};
+
+struct Layers<R> {
+    /// Applied since the last checkpoint.
+    recent: StateBatch,
+    /// As of the last checkpoint.
+    base: R,
+}
+
+/// The writer's side.
+pub struct Table<S: StateStore> {
+    store: S,
+    layers: Arc<RwLock<Layers<S::Snapshot>>>,
+    bytes: usize,
+}
+
+/// What a row costs in memory beside its bytes, roughly: two vectors and its share of a tree node.
+const ROW_OVERHEAD: usize = 96;
+
+impl<S: StateStore> Table<S> {
+    /// A table in front of `store`, empty.
+    pub fn new(store: S) -> Result<Table<S>, StoreFault> {
+        let base = store.snapshot()?;
+        let layers = Arc::new(RwLock::new(Layers { recent: StateBatch::default(), base }));
+        Ok(Table { store, layers, bytes: 0 })
+    }
+
+    /// A reader that sees each published batch as a whole. Cheap to clone, for any thread.
+    pub fn reader(&self) -> Reader<S> {
+        Reader { layers: self.layers.clone() }
+    }
+
+    /// Makes a batch visible.
+    pub fn publish(&mut self, batch: StateBatch) {
+        if batch.rows.is_empty() {
+            return;
+        }
+        let mut layers = self.layers.write().expect(UNPOISONED);
+        for (key, row) in batch.rows {
+            let key_len = key.len();
+            self.bytes += key_len + row.as_ref().map_or(0, Vec::len) + ROW_OVERHEAD;
+            if let Some(old) = layers.recent.rows.insert(key, row) {
+                self.bytes -= key_len + old.map_or(0, |row| row.len()) + ROW_OVERHEAD;
+            }
+        }
+    }
+
+    /// About how many bytes of memory wait for the next checkpoint.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Moves everything to the store, synced. Readers go on meanwhile: the rows leave the memory table
+    /// only when a snapshot of the store has them.
+    pub fn checkpoint(&mut self) -> Result<(), StoreFault> {
+        if self.bytes == 0 {
+            return Ok(());
+        }
+        // A read lock is enough: this is the only writer.
+        let layers = self.layers.read().expect(UNPOISONED);
+        self.store.commit(&layers.recent)?;
+        drop(layers);
+        let base = self.store.snapshot()?;
+        let mut layers = self.layers.write().expect(UNPOISONED);
+        let old = std::mem::replace(&mut *layers, Layers { recent: StateBatch::default(), base });
+        drop(layers);
+        // Freeing a hundred thousand rows takes a while: not under the lock.
+        drop(old);
+        self.bytes = 0;
+        Ok(())
+    }
+}
+
+const UNPOISONED: &str = "nobody panics while holding the lock: a panic in a turn stops the process";
+
+/// A reader's side: each [`Reader::view`] is one moment.
+pub struct Reader<S: StateStore> {
+    layers: Arc<RwLock<Layers<S::Snapshot>>>,
+}
+
+impl<S: StateStore> Clone for Reader<S> {
+    fn clone(&self) -> Reader<S> {
+        Reader { layers: self.layers.clone() }
+    }
+}
+
+impl<S: StateStore> Reader<S> {
+    /// The rows as of now. Holds the writer off while it lives: keep it for one read, never over an await.
+    pub fn view(&self) -> View<'_, S> {
+        View { layers: self.layers.read().expect(UNPOISONED) }
+    }
+}
+
+/// The rows as of one moment.
+pub struct View<'a, S: StateStore> {
+    layers: RwLockReadGuard<'a, Layers<S::Snapshot>>,
+}
+
+impl<S: StateStore> StateRead for View<'_, S> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFault> {
+        match self.layers.recent.rows.get(key) {
+            Some(row) => Ok(row.clone()),
+            None => self.layers.base.get(key),
+        }
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], direction: Direction, visit: Visit<'_>) -> Result<(), StoreFault> {
+        scan_merged(&self.layers.recent.rows, &self.layers.base, from, to, direction, visit)
+    }
+}
+
+/// Scans `upper` over `lower`: where both have a key, `upper` holds; `None` there hides the row.
+pub fn scan_merged(
+    upper: &BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    lower: &dyn StateRead,
+    from: &[u8],
+    to: &[u8],
+    direction: Direction,
+    visit: Visit<'_>,
+) -> Result<(), StoreFault> {
+    if from >= to {
+        return Ok(());
+    }
+    let range = upper.range::<[u8], _>((Bound::Included(from), Bound::Excluded(to)));
+    match direction {
+        Direction::Up => merge(range, lower, from, to, direction, visit, |upper, lower| upper < lower),
+        Direction::Down => {
+            merge(range.rev(), lower, from, to, direction, visit, |upper, lower| upper > lower)
+        }
+    }
+}
+
+fn merge<'u>(
+    upper: impl Iterator<Item = (&'u Vec<u8>, &'u Option<Vec<u8>>)>,
+    lower: &dyn StateRead,
+    from: &[u8],
+    to: &[u8],
+    direction: Direction,
+    visit: Visit<'_>,
+    before: impl Fn(&[u8], &[u8]) -> bool,
+) -> Result<(), StoreFault> {
+    let mut upper = upper.peekable();
+    let mut broken = false;
+    lower.scan(from, to, direction, &mut |key, row| {
+        while let Some((upper_key, upper_row)) = upper.next_if(|(upper_key, _)| before(upper_key, key)) {
+            if let Some(upper_row) = upper_row
+                && visit(upper_key, upper_row).is_break()
+            {
+                broken = true;
+                return ControlFlow::Break(());
+            }
+        }
+        let flow = match upper.next_if(|(upper_key, _)| upper_key.as_slice() == key) {
+            Some((_, Some(upper_row))) => visit(key, upper_row),
+            Some((_, None)) => ControlFlow::Continue(()),
+            None => visit(key, row),
+        };
+        broken = flow.is_break();
+        flow
+    })?;
+    if broken {
+        return Ok(());
+    }
+    for (key, row) in upper {
+        if let Some(row) = row
+            && visit(key, row).is_break()
+        {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::{btree_map, vec};
+    use proptest::option;
+    use proptest::prelude::*;
+
+    impl StateRead for BTreeMap<Vec<u8>, Vec<u8>> {
+        fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFault> {
+            Ok(BTreeMap::get(self, key).cloned())
+        }
+
+        fn scan(
+            &self,
+            from: &[u8],
+            to: &[u8],
+            direction: Direction,
+            visit: Visit<'_>,
+        ) -> Result<(), StoreFault> {
+            let range: Vec<_> = self.range(from.to_vec()..to.to_vec()).collect();
+            let rows: Box<dyn Iterator<Item = _>> = match direction {
+                Direction::Up => Box::new(range.into_iter()),
+                Direction::Down => Box::new(range.into_iter().rev()),
+            };
+            for (key, row) in rows {
+                if visit(key, row).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        }
+    }
+
+    fn key() -> impl Strategy<Value = Vec<u8>> {
+        vec(0u8..4, 0..4)
+    }
+
+    proptest! {
+        #[test]
+        fn a_merged_scan_equals_a_scan_of_the_merged_map(
+            lower in btree_map(key(), vec(any::<u8>(), 0..3), 0..20),
+            upper in btree_map(key(), option::of(vec(any::<u8>(), 0..3)), 0..20),
+            from in key(),
+            to in key(),
+            down: bool,
+            stop_after in 1usize..30,
+        ) {
+            let mut model = lower.clone();
+            for (key, row) in &upper {
+                match row {
+                    Some(row) => model.insert(key.clone(), row.clone()),
+                    None => model.remove(key),
+                };
+            }
+            let mut expected: Vec<_> = if from < to {
+                model.range(from.clone()..to.clone()).map(|(k, v)| (k.clone(), v.clone())).collect()
+            } else {
+                Vec::new()
+            };
+            let direction = if down { expected.reverse(); Direction::Down } else { Direction::Up };
+            expected.truncate(stop_after);
+            let mut seen = Vec::new();
+            scan_merged(&upper, &lower, &from, &to, direction, &mut |key, row| {
+                seen.push((key.to_vec(), row.to_vec()));
+                if seen.len() == stop_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            }).expect("maps do not fail");
+            prop_assert_eq!(seen, expected);
+        }
+    }
+}

@@ -1,1 +1,9 @@
-//! (placeholder)
+//! The replica of one partition on one member: a Raft group's member and its state machine.
+//!
+//! Reading order: [`command`] (what it is told), [`query`] (what it is asked), [`apply`] (what a command
+//! does to rows), [`read`], [`delta`], [`group`] (Raft).
+//!
+//! Must never learn: threads, sockets, other partitions' rows.
+
+pub mod command;
+pub mod query;

@@ -1,0 +1,169 @@
+//! What a vnode can be asked: reads of one root as data, so that they can travel to whichever member
+//! answers them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Id, LinkType, Order, Position, Section, StreamId};
+use crate::rows::RowRef;
+use crate::rows::entry::Entry;
+use crate::rows::link::Link;
+use crate::rows::mark::Mark;
+use crate::rows::name::Name;
+use crate::rows::node::Node;
+use crate::rows::operation::OpRecord;
+use crate::time::Time;
+
+/// Largest page of any list.
+pub const PAGE_MAX: u32 = 1_000;
+
+/// A read of one root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the variants are documented; their fields are named after the rows'")]
+pub enum Query {
+    /// A node.
+    Node(Id),
+    /// A node, and whether its tombstone is there.
+    NodeOrTombstone(Id),
+    /// All nodes of the root, at most this many.
+    Nodes { limit: u32 },
+    /// Links of one type to these targets.
+    Links { ty: LinkType, to: Vec<Id> },
+    /// A page of a link list, newest first: strictly after `after`, within the window.
+    LinkPage { ty: LinkType, after: Option<LinkPlace>, since: Option<Time>, until: Option<Time>, limit: u32 },
+    /// Counts of link lists.
+    LinkCounts(Vec<LinkType>),
+    /// One entry.
+    Entry { stream: StreamId, id: Id },
+    /// A page of a stream, strictly beyond `from` in the direction asked.
+    EntryPage { stream: StreamId, from: Option<Order>, newest_first: bool, limit: u32 },
+    /// Live entries after the read mark, counted up to `cap`.
+    Unread { stream: StreamId, cap: u32 },
+    /// A read mark.
+    Mark(StreamId),
+    /// Who owns this name root.
+    Name,
+    /// The record of an operation.
+    Operation { caller: Id, op: Id },
+    /// What changed in a section after a position (see [`DeltaPage`]).
+    Delta { section: Section, from: DeltaFrom, limit: u32 },
+}
+
+/// Where a link stands in its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LinkPlace {
+    /// The link's time.
+    pub time: Time,
+    /// Its target.
+    pub to: Id,
+}
+
+/// A link as it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkView {
+    /// Its target.
+    pub to: Id,
+    /// Its time.
+    pub time: Time,
+    /// The rest.
+    pub link: Link,
+}
+
+/// An entry as it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryView {
+    /// Its place.
+    pub order: Order,
+    /// The rest.
+    pub entry: Entry,
+}
+
+/// How a follower says where it is in one scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeltaFrom {
+    /// It has everything up to here.
+    pub position: Position,
+    /// While it is being resynced: the position applied when that began.
+    pub resync: Option<Position>,
+    /// The history it knows; zero if none yet.
+    pub history: u64,
+    /// Tag of the era in which its position was reached.
+    pub era: u32,
+}
+
+impl DeltaFrom {
+    /// A follower that has nothing.
+    pub const START: DeltaFrom = DeltaFrom { position: Position::ZERO, resync: None, history: 0, era: 0 };
+}
+
+/// One thing that changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeltaItem {
+    /// The node as it is now.
+    Node(Id, Node),
+    /// The link as it is now, and its list's count.
+    Link(LinkType, LinkView, u64),
+    /// The entry as it is now.
+    Entry(StreamId, EntryView),
+    /// The mark as it is now.
+    Mark(StreamId, Mark),
+    /// It is gone since this position. For a link: its list's count.
+    Gone(RowRef, Position, Option<u64>),
+}
+
+/// A page of changes. It never ends inside a position.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeltaPage {
+    /// The follower is behind what the section remembers, or of another history or era: what it has and
+    /// is not sent until `end` must go.
+    pub resync: bool,
+    /// In order of position.
+    pub items: Vec<DeltaItem>,
+    /// What to show next time.
+    pub next: DeltaFrom,
+    /// Whether this was all there is.
+    pub end: bool,
+}
+
+/// What a [`Query`] gets, variant by variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// For `Node`.
+    Node(Option<Node>),
+    /// For `NodeOrTombstone`: the node, or whether it was deleted.
+    NodeOrTombstone(Option<Node>, bool),
+    /// For `Nodes`.
+    Nodes(Vec<(Id, Node)>),
+    /// For `Links`, in the order asked.
+    Links(Vec<Option<LinkView>>),
+    /// For `LinkPage`, with whether the list ends here.
+    LinkPage(Vec<LinkView>, bool),
+    /// For `LinkCounts`, in the order asked.
+    LinkCounts(Vec<u64>),
+    /// For `Entry`.
+    Entry(Option<EntryView>),
+    /// For `EntryPage`, with whether the stream ends here.
+    EntryPage(Vec<EntryView>, bool),
+    /// For `Unread`.
+    Unread(u32),
+    /// For `Mark`.
+    Mark(Option<Mark>),
+    /// For `Name`.
+    Name(Option<Name>),
+    /// For `Operation`.
+    Operation(Option<OpRecord>),
+    /// For `Delta`.
+    Delta(DeltaPage),
+}
+
+/// An answer, and as of when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// What was asked.
+    pub answer: Answer,
+    /// The position that was applied.
+    pub position: Position,
+    /// The history of the log.
+    pub history: u64,
+    /// Tag of the present era.
+    pub era: u32,
+}
