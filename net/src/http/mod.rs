@@ -1,1 +1,29 @@
-//! (placeholder)
+//! The HTTP/1.1 and HTTP/2 front: sockets on one side, whole requests and responses on the other.
+//!
+//! It must never learn what an RPC method, an app, a token or a partition is: a [`Service`] is told
+//! the bytes of a request and renders every answer, refusals included. It runs unchanged in the
+//! simulator, so it uses nothing of tokio that the simulator lacks.
+//!
+//! Reading order: [`service`] (the face), [`limits`], [`drain`], `front` (accepting),
+//! `connection` (one connection's life), `guard` (what hyper never gets to see), `handler` (one
+//! request's life), `body`, [`sse`]; `json` stands alone.
+
+#[allow(dead_code)]
+mod address;
+#[allow(dead_code)] // until the front uses it
+mod counts;
+#[allow(dead_code)]
+pub mod drain;
+pub mod limits;
+pub mod service;
+#[allow(dead_code)]
+pub mod sse;
+mod timer;
+
+pub use address::Cidr;
+pub use counts::{Count, Counts};
+pub use drain::Drain;
+pub use limits::Limits;
+pub use service::{Body, Refusal, Request, Response, Service};
+pub use sse::{SseBody, SseEvent, SseSender};
+pub use timer::{TaskExecutor, TaskTimer};
