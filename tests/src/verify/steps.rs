@@ -11,10 +11,11 @@ use crate::site::{self, Site};
 pub fn all() -> Vec<Step> {
     vec![
         Step::cargo("format", "fmt --all -- --check"),
-        Step::cargo("lint", "clippy --workspace --all-targets -- -D warnings"),
+        Step::cargo("lint", "clippy --workspace --all-targets --test tour -- -D warnings"),
         Step::cargo("unit", "test --workspace --exclude gomer-tests --no-fail-fast").tests(),
         Step::cargo("release", "build --release -p gomer"),
         Step::cargo("processes", "test -p gomer-tests --no-fail-fast").tests().after("release"),
+        Step::cargo("tour", "test -p gomer-tests --test tour").tests().tool(&CURL).after("release"),
         Step::cargo("simulator", "sim"),
         Step::cargo("licences", "deny --all-features check bans licenses sources").tool(&CARGO_DENY),
         Step::tool_run("book", "mdbook", "build docs").tool(&MDBOOK),
@@ -166,6 +167,10 @@ impl Tool {
         quiet.status().is_ok_and(|status| status.success())
     }
 }
+
+/// For the README's tour.
+pub static CURL: Tool =
+    Tool { name: "curl", install: "the system's package manager: curl", probe: &["curl", "--version"] };
 
 /// Licences, bans, sources and advisories of the dependencies.
 pub static CARGO_DENY: Tool = Tool {
