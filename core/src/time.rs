@@ -92,7 +92,8 @@ impl FromStr for Time {
     type Err = TimeError;
 
     /// Parses RFC 3339: any offset, any number of fraction digits (those past the millisecond are cut
-    /// off), a leap second counted as the next one. Refused: what lies before 1970, and impossible dates.
+    /// off), a leap second counted as the next one. Refused: what lies before 1970 or after 9999, and
+    /// impossible dates.
     fn from_str(text: &str) -> Result<Time, TimeError> {
         let bytes = text.as_bytes();
         let number = |from: usize, len: usize| -> Result<u64, TimeError> {
@@ -151,7 +152,9 @@ impl FromStr for Time {
         let days = (era * 146_097 + day_of_era) as i64 - 719_468;
         let seconds = ((days * 24 + hour as i64) * 60 + minute as i64 - offset_minutes) * 60 + second as i64;
         let seconds = u64::try_from(seconds).map_err(|_| TimeError)?;
-        Ok(Time(seconds * 1_000 + millis))
+        let time = seconds * 1_000 + millis;
+        // An offset or a leap second may lead past the last moment that can be written.
+        if time <= LAST_NAMED { Ok(Time(time)) } else { Err(TimeError) }
     }
 }
 
@@ -243,6 +246,8 @@ mod tests {
             "2026-11-23T12:00:00Zz",
             "2026-11-23T12:00:00+2:00",
             "1969-12-31T23:59:59Z",
+            "9999-12-31T23:59:59-00:01",
+            "9999-12-31T23:59:60Z",
             "1970-01-01T00:30:00+01:00",
             "1795456500007",
         ] {

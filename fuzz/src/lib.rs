@@ -1,0 +1,14 @@
+//! What the fuzz targets check, as ordinary functions: any bytes go in, and a panic is a bug.
+//!
+//! `tests/tests/corpus.rs` includes these files, too, and runs every input under `fuzz/corpus/` through
+//! them on stable. So an input that once crashed becomes a test by being put there.
+
+pub mod key;
+pub mod row;
+pub mod text;
+
+/// A check: returns for any input, or panics.
+pub type Check = fn(&[u8]);
+
+/// Every check by the name of its target.
+pub const CHECKS: &[(&str, Check)] = &[("key", key::check), ("row", row::check), ("text", text::check)];
