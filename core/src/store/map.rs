@@ -240,3 +240,7 @@ impl StateRead for MapSnapshot {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "map_test.rs"]
+mod tests;

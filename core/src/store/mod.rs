@@ -151,7 +151,7 @@ pub struct StateBatch {
 
 /// Ordered rows that can be changed. One writer; many readers of snapshots.
 pub trait StateStore: Send + Sync + 'static {
-    /// A consistent view that later commits do not change. Cheap.
+    /// A consistent view that later commits do not change. Cheap; of use while the store is open.
     type Snapshot: StateRead + Send + Sync + 'static;
 
     /// The rows as of the last commit.
