@@ -37,7 +37,7 @@ pub fn schemathesis(shell: &mut Shell) -> Result<(), String> {
         .arg(&pins);
     shell.run(pip)?;
     let mut test = site::cargo();
-    test.args(["test", "-p", "gomer-tests", "--test", "schemathesis", "--", "--ignored", "--nocapture"]);
+    test.args(["test", "-p", "gomer-tests", "--test", "schemathesis", "--", "--nocapture"]);
     test.env("GOMER_BIN", shell.site.gomer()).env("SCHEMATHESIS", home.join("bin").join("st"));
     shell.run(test)
 }

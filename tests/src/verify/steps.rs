@@ -11,7 +11,10 @@ use crate::site::{self, Site};
 pub fn all() -> Vec<Step> {
     vec![
         Step::cargo("format", "fmt --all -- --check"),
-        Step::cargo("lint", "clippy --workspace --all-targets --test tour -- -D warnings"),
+        Step::cargo(
+            "lint",
+            "clippy --workspace --all-targets --test tour --test schemathesis -- -D warnings",
+        ),
         Step::cargo("unit", "test --workspace --exclude gomer-tests --no-fail-fast").tests(),
         Step::cargo("release", "build --release -p gomer"),
         Step::cargo("processes", "test -p gomer-tests --no-fail-fast").tests().after("release"),
