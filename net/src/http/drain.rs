@@ -1,7 +1,7 @@
 //! Shutting down without breaking promises: accept nothing more, finish what was begun.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use tokio::sync::watch;
 
@@ -15,6 +15,8 @@ pub struct Drain {
 #[derive(Debug)]
 struct Inner {
     phase: watch::Sender<Phase>,
+    /// The same, to look at often without a lock.
+    glance: AtomicU8,
     connections: AtomicUsize,
     requests: AtomicUsize,
     streams: AtomicUsize,
@@ -37,6 +39,7 @@ impl Drain {
         let (phase, _) = watch::channel(Phase::Open);
         let inner = Inner {
             phase,
+            glance: AtomicU8::new(Phase::Open as u8),
             connections: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
             streams: AtomicUsize::new(0),
@@ -57,7 +60,7 @@ impl Drain {
 
     /// Whether [`begin`](Drain::begin) or [`cut`](Drain::cut) was called.
     pub fn begun(&self) -> bool {
-        *self.inner.phase.borrow() != Phase::Open
+        self.phase() != Phase::Open
     }
 
     /// Waits until the drain has begun.
@@ -83,6 +86,14 @@ impl Drain {
         self.inner.streams.load(Ordering::Relaxed)
     }
 
+    pub(super) fn phase(&self) -> Phase {
+        match self.inner.glance.load(Ordering::Acquire) {
+            0 => Phase::Open,
+            1 => Phase::Draining,
+            _ => Phase::Cut,
+        }
+    }
+
     pub(super) fn phases(&self) -> watch::Receiver<Phase> {
         self.inner.phase.subscribe()
     }
@@ -93,6 +104,8 @@ impl Drain {
     }
 
     fn advance(&self, to: Phase) {
+        // Before the watch: whoever it wakes must not see the earlier phase here.
+        self.inner.glance.fetch_max(to as u8, Ordering::Release);
         self.inner.phase.send_if_modified(|phase| {
             let moves = to > *phase;
             if moves {
@@ -148,7 +161,7 @@ mod tests {
         assert!(!drain.begun());
         drain.cut();
         drain.begin();
-        assert_eq!(*drain.phases().borrow(), Phase::Cut);
+        assert_eq!((*drain.phases().borrow(), drain.phase()), (Phase::Cut, Phase::Cut));
         drain.clone().until_begun().await;
     }
 

@@ -4,25 +4,29 @@
 //! the bytes of a request and renders every answer, refusals included. It runs unchanged in the
 //! simulator, so it uses nothing of tokio that the simulator lacks.
 //!
-//! Reading order: [`service`] (the face), [`limits`], [`drain`], `front` (accepting),
-//! `connection` (one connection's life), `guard` (what hyper never gets to see), `handler` (one
-//! request's life), `body`, [`sse`]; `json` stands alone.
+//! Reading order: [`service`] (the face), [`limits`], [`drain`], [`front`] (accepting),
+//! `connection` (one connection's life), [`guard`] (what hyper never gets to see), `handler` (one
+//! request's life), `body`, [`sse`].
 
-#[allow(dead_code)]
 mod address;
-#[allow(dead_code)] // until the front uses it
+mod body;
+mod connection;
 mod counts;
-#[allow(dead_code)]
 pub mod drain;
+pub mod front;
+pub mod guard;
+mod handler;
+mod io;
+mod life;
 pub mod limits;
 pub mod service;
-#[allow(dead_code)]
 pub mod sse;
 mod timer;
 
 pub use address::Cidr;
 pub use counts::{Count, Counts};
 pub use drain::Drain;
+pub use front::Front;
 pub use limits::Limits;
 pub use service::{Body, Refusal, Request, Response, Service};
 pub use sse::{SseBody, SseEvent, SseSender};
