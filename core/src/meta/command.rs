@@ -19,14 +19,14 @@ pub enum KeyKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the variants are documented; their fields are named after the rows'")]
 pub enum MetaCommand {
-    /// Makes an app. The same id again changes nothing; the name taken by another id is `NameTaken`.
-    /// `secret` keys its tokens and cursors.
+    /// Makes an app. The same id again changes nothing; the name taken by another id, or no name for an
+    /// app (see [`is_app_name`]), is `NameTaken`. `secret` keys its tokens and cursors.
     CreateApp { id: Id, name: String, title: String, secret: [u8; 32] },
     /// Changes title or state.
     UpdateApp { app: AppId, if_rev: Option<Position>, title: Option<String>, state: Option<AppState> },
-    /// Replaces the app's settings (JSON text), keeping the older revision.
+    /// Replaces the app's settings (JSON text), keeping the older revisions, 20 with this one.
     PutSettings { app: AppId, if_rev: Option<Position>, json: String },
-    /// Adds a key by the SHA-256 of its secret. The same id again changes nothing.
+    /// Adds a key by the SHA-256 of its secret. The same id again changes nothing, even with another hash.
     PutKey { app: AppId, id: Id, kind: KeyKind, name: String, hash: [u8; 32] },
     /// Revokes a key. Absent: changes nothing.
     RevokeKey { app: AppId, id: Id },
@@ -37,6 +37,21 @@ pub enum MetaCommand {
     PutType { app: AppId, if_rev: Option<Position>, name: String, json: String },
     /// Sets the operator's credential by the SHA-256 of its token, once.
     SetOperator { hash: [u8; 32] },
+    /// Puts the settings of an earlier revision in force again, as a new revision. No longer kept: `Absent`.
+    RollbackSettings { app: AppId, if_rev: Option<Position>, to: Position },
+}
+
+/// Longest name of an app, in bytes.
+pub const APP_NAME_MAX: usize = 63;
+
+/// Whether this can be the name of an app: 1 to 63 of `a-z`, `0-9` and `-`, with `-` neither first nor
+/// last. It stands in addresses, where `-` alone means the cluster itself.
+pub fn is_app_name(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    (1..=APP_NAME_MAX).contains(&bytes.len())
+        && bytes.iter().all(|c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        && bytes.first() != Some(&b'-')
+        && bytes.last() != Some(&b'-')
 }
 
 /// What an app may do.
@@ -49,4 +64,19 @@ pub enum AppState {
     ReadOnly,
     /// Nothing.
     Frozen,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn app_names_stand_in_addresses() {
+        for good in ["a", "7", "demo", "my-app-2", "a--b", &"x".repeat(63)] {
+            assert!(is_app_name(good), "{good}");
+        }
+        for bad in ["", "-", "-a", "a-", "Demo", "a_b", "a.b", "ä", "a b", &"x".repeat(64)] {
+            assert!(!is_app_name(bad), "{bad}");
+        }
+    }
 }

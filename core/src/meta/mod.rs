@@ -1,10 +1,16 @@
 //! The metadata: apps with settings, keys, roles and types. One more replicated log of the same kind as
 //! the partitions'; every member follows it by position.
 //!
-//! [`command`] is what it is told, [`state`] what a member keeps of it in memory, [`apply`] how the one
-//! becomes the other by way of rows.
+//! [`command`] is what it is told, [`state`] what a member keeps of it in memory, [`apply`] how a command
+//! changes the [`rows`], [`load`] how the rows become the state, all of it or what changed since.
 //!
 //! Must never learn: HTTP, who is asking.
 
+pub mod apply;
 pub mod command;
+pub mod load;
+pub mod rows;
 pub mod state;
+
+#[cfg(test)]
+mod apply_test;

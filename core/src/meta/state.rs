@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::id::{AppId, Id, Position};
+use crate::time::Time;
 
 use super::command::{AppState, KeyKind};
 
@@ -12,6 +13,8 @@ use super::command::{AppState, KeyKind};
 pub struct MetaState {
     /// Position of the last change that is in it.
     pub position: Position,
+    /// Tag of the present era of the metadata's log.
+    pub era: u32,
     /// Apps by name.
     pub apps: BTreeMap<String, Arc<App>>,
     /// SHA-256 of the operator's token, once there is one.
@@ -22,6 +25,11 @@ impl MetaState {
     /// The app with this number.
     pub fn app(&self, id: AppId) -> Option<&Arc<App>> {
         self.apps.values().find(|app| app.id == id)
+    }
+
+    /// The app that was created with this id.
+    pub fn app_by_uuid(&self, uuid: Id) -> Option<&Arc<App>> {
+        self.apps.values().find(|app| app.uuid == uuid)
     }
 }
 
@@ -38,14 +46,18 @@ pub struct App {
     pub title: String,
     /// What it may do.
     pub state: AppState,
-    /// Position of its last change.
+    /// When it was made.
+    pub created: Time,
+    /// Position of the last change of title or state.
     pub rev: Position,
     /// Keys its tokens and cursors.
     pub secret: [u8; 32],
-    /// Settings as JSON text.
+    /// Settings as JSON text; `{}` while it has none.
     pub settings: String,
-    /// Position of the last change of the settings.
+    /// Position of the last change of the settings; zero while it has none.
     pub settings_rev: Position,
+    /// Revisions of the settings that are kept, oldest first: when each came into force.
+    pub settings_kept: BTreeMap<Position, Time>,
     /// Keys by id.
     pub keys: BTreeMap<Id, Key>,
     /// Roles by name: the methods its holders may call.
@@ -65,6 +77,8 @@ pub struct Key {
     pub hash: [u8; 32],
     /// Whether it was revoked.
     pub revoked: bool,
+    /// When it was made.
+    pub created: Time,
     /// Position of its last change.
     pub rev: Position,
 }

@@ -82,6 +82,12 @@ impl KeyWriter {
         self.u64(!value.as_millis())
     }
 
+    /// A text of any length. Only as the last field: nothing tells where it ends.
+    pub fn text(mut self, value: &str) -> Self {
+        self.0.extend_from_slice(value.as_bytes());
+        self
+    }
+
     /// The key.
     pub fn end(self) -> Vec<u8> {
         self.0
@@ -153,6 +159,11 @@ impl<'a> KeyReader<'a> {
     /// An inverted time.
     pub fn newest_first(&mut self) -> Option<Time> {
         Some(Time::from_millis(!self.u64()?))
+    }
+
+    /// The rest of the key, as text.
+    pub fn text(self) -> Option<&'a str> {
+        std::str::from_utf8(self.0).ok()
     }
 
     /// The key must end here.

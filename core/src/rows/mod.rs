@@ -19,6 +19,7 @@
 //! | [`channel`] outbox, out, in | target or source, queue … | steps and positions |
 //! | [`timer`] | due, id | what to do then |
 //! | [`pipe`] | id | progress of a fan-out |
+//! | the metadata's | – | see [`crate::meta::rows`] |
 //!
 //! A value is `version u8 | postcard | crc32 of key, version and body`. A row that does not check is
 //! [`StoreFault::Corrupt`], never absent.
@@ -92,6 +93,26 @@ pub enum Kind {
     Timer = 36,
     /// [`pipe::Pipe`].
     Pipe = 37,
+    /// [`crate::meta::rows::app::App`].
+    App = 48,
+    /// [`crate::meta::rows::settings::Settings`].
+    Settings = 49,
+    /// [`crate::meta::rows::key::Key`].
+    Key = 50,
+    /// [`crate::meta::rows::role::Role`].
+    Role = 51,
+    /// [`crate::meta::rows::types::TypeDecl`].
+    Type = 52,
+    /// [`crate::meta::rows::operator::Operator`].
+    Operator = 53,
+    /// [`crate::meta::rows::counter::Counter`].
+    Counter = 54,
+    /// [`crate::meta::rows::app::AppRef`], by name.
+    AppName = 55,
+    /// [`crate::meta::rows::app::AppRef`], by the id it was created with.
+    AppUuid = 56,
+    /// [`crate::meta::rows::touched::Touched`].
+    Touched = 57,
 }
 
 /// A stored value: which kind it is, and which versions of its encoding are understood.

@@ -1,0 +1,25 @@
+//! Rows of the metadata: one kind per file. All live in the partition [`META`](crate::ring::partition::META).
+//!
+//! | kind | key after `partition, kind` | value |
+//! |---|---|---|
+//! | [`app`] | app | name, title, state, secret |
+//! | [`app`] by name | name | app |
+//! | [`app`] by id | the id it was created with | app |
+//! | [`settings`] | app, revision | the settings as they were from then on |
+//! | [`key`] | app, id | what it may do, hash of its secret |
+//! | [`role`] | app, name | methods |
+//! | [`types`] | app, name | number, declaration |
+//! | [`operator`] | – | hash of the operator's token |
+//! | [`counter`] | counter, app | the last number that was given out |
+//! | [`touched`] | position | the app whose last change it was |
+//!
+//! Must never learn: what a setting or a declaration means.
+
+pub mod app;
+pub mod counter;
+pub mod key;
+pub mod operator;
+pub mod role;
+pub mod settings;
+pub mod touched;
+pub mod types;
