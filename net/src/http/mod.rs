@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`service`] (the face), [`limits`], [`drain`], [`front`] (accepting),
 //! `connection` (one connection's life), [`guard`] (what hyper never gets to see), `handler` (one
-//! request's life), `body`, [`sse`].
+//! request's life), `body`, [`sse`]; [`json`] stands alone.
 
 mod address;
 mod body;
@@ -17,6 +17,7 @@ pub mod front;
 pub mod guard;
 mod handler;
 mod io;
+pub mod json;
 mod life;
 pub mod limits;
 pub mod service;
