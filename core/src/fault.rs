@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::id::Position;
+use crate::store::StoreFault;
 
 /// Why a command or a read was not done. Each tells the caller what to do next; the HTTP status of
 /// each is in `server/src/http/problem.rs`.
@@ -59,3 +60,25 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+/// Why an edit was not made: refused by a rule, which the caller is told, or failed in the store, which
+/// makes the vnode suspect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// By a rule. Nothing was changed.
+    Rule(Fault),
+    /// By the store. What was changed in this transaction must be thrown away.
+    Store(StoreFault),
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Refused {
+        Refused::Rule(fault)
+    }
+}
+
+impl From<StoreFault> for Refused {
+    fn from(fault: StoreFault) -> Refused {
+        Refused::Store(fault)
+    }
+}

@@ -7,7 +7,7 @@
 //!
 //! Reading order: [`id`], [`store`], [`rows`], [`vnode::command`], [`vnode`], [`shard`].
 //! A left module never imports a right one:
-//! `id time rng fault store` → `rows` → `graph streams` → `ring` → `vnode` → `events meta` → `shard` → `client`.
+//! `id time rng fault store` → `rows` → `graph streams ring meta` → `vnode` → `events` → `shard` → `client`.
 
 pub mod client;
 pub mod events;

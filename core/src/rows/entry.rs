@@ -55,6 +55,15 @@ impl Row for EntrySlot {
     const KIND: Kind = Kind::EntryId;
 }
 
+/// An entry as it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryView {
+    /// Its place.
+    pub order: Order,
+    /// The rest.
+    pub entry: Entry,
+}
+
 /// The key of an entry.
 pub fn key(place: Place, stream: StreamId, order: Order) -> Vec<u8> {
     KeyWriter::of_root(place, Kind::Entry).u16(stream.0).order(order).end()

@@ -50,6 +50,26 @@ impl Row for LinkCount {
     const KIND: Kind = Kind::LinkCount;
 }
 
+/// Where a link stands in its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LinkPlace {
+    /// The link's time.
+    pub time: Time,
+    /// Its target.
+    pub to: Id,
+}
+
+/// A link as it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkView {
+    /// Its target.
+    pub to: Id,
+    /// Its time.
+    pub time: Time,
+    /// The rest.
+    pub link: Link,
+}
+
 /// The key of a link's slot.
 pub fn slot_key(place: Place, ty: LinkType, to: Id) -> Vec<u8> {
     KeyWriter::of_root(place, Kind::Link).u16(ty.0).id(to).end()

@@ -29,6 +29,7 @@
 pub mod applied;
 pub mod change;
 pub mod channel;
+pub mod edit;
 pub mod entry;
 pub mod key;
 pub mod link;
@@ -46,6 +47,7 @@ use serde::de::DeserializeOwned;
 
 use crate::store::{StateRead, StoreFault};
 
+pub use edit::Edit;
 pub use key::{Place, RowRef};
 pub use txn::Txn;
 

@@ -22,6 +22,8 @@ pub struct Pipe {
     pub after: Option<(Time, Id)>,
     /// The step for each target, encoded.
     pub body: Vec<u8>,
+    /// Depth of that step in its chain.
+    pub depth: u8,
     /// Targets reached so far.
     pub sent: u64,
 }

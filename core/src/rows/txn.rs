@@ -17,6 +17,12 @@ pub struct Txn<'a> {
     digest: u64,
 }
 
+/// The changes of a finished transaction.
+pub struct TxnChanges {
+    rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    digest: u64,
+}
+
 impl<'a> Txn<'a> {
     /// A transaction without changes.
     pub fn new(base: &'a dyn StateRead) -> Txn<'a> {
@@ -58,6 +64,17 @@ impl<'a> Txn<'a> {
     pub fn put_local<R: Row>(&mut self, key: Vec<u8>, row: &R) {
         let sealed = seal(&key, row);
         self.rows.insert(key, Some(sealed));
+    }
+
+    /// Takes over the changes of a transaction that was begun on top of this one.
+    pub fn absorb(&mut self, changes: TxnChanges) {
+        self.digest = self.digest.wrapping_add(changes.digest);
+        self.rows.extend(changes.rows);
+    }
+
+    /// The changes, cut loose from the view, for [`Txn::absorb`].
+    pub fn into_changes(self) -> TxnChanges {
+        TxnChanges { rows: self.rows, digest: self.digest }
     }
 
     /// Reads a row.

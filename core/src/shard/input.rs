@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AppId, Partition, Position, Root};
 use crate::meta::command::MetaCommand;
 use crate::rows::channel::{Queue, StepNumber};
+use crate::store::StoreFault;
 use crate::vnode::command::{NumberedStep, Write, WriteResult};
 
 /// Whom to answer: chosen by the driver.
@@ -45,6 +46,8 @@ pub enum Effect {
     Send { from: Partition, to: Partition, message: Message },
     /// A root changed: wake who waits for it.
     Changed { app: AppId, root: Root, position: Position },
+    /// A vnode's rows cannot be trusted: it refuses writes until it is repaired. Say so loudly.
+    Suspect { partition: Partition, fault: StoreFault },
     /// The metadata changed: load it again.
     MetaChanged { position: Position },
 }

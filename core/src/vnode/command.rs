@@ -13,6 +13,8 @@ use crate::rows::entry::Activity;
 use crate::rows::node::Flags;
 use crate::time::Time;
 
+pub use crate::rows::edit::Done;
+
 /// Most rows that one write may name.
 pub const WRITE_OPERATIONS_MAX: usize = 256;
 /// Most bytes of one encoded write.
@@ -261,31 +263,6 @@ pub enum Proposal {
     Meta(Box<MetaCommand>),
     /// Forgets deletions and operation records that are older than the horizon, from this key on.
     Sweep { from: Vec<u8> },
-}
-
-/// What one operation did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Done {
-    /// It was not there before. The revision.
-    Created(Position),
-    /// It was changed. The revision.
-    Changed(Position),
-    /// It already was as asked. Its revision, or zero if it is absent.
-    Unchanged(Position),
-}
-
-impl Done {
-    /// The revision of what the operation speaks of.
-    pub const fn rev(self) -> Position {
-        match self {
-            Done::Created(rev) | Done::Changed(rev) | Done::Unchanged(rev) => rev,
-        }
-    }
-
-    /// Whether anything is different now.
-    pub const fn changed(self) -> bool {
-        !matches!(self, Done::Unchanged(_))
-    }
 }
 
 /// What became of a write that was done.

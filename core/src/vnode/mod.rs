@@ -5,5 +5,9 @@
 //!
 //! Must never learn: threads, sockets, other partitions' rows.
 
+pub mod apply;
 pub mod command;
+pub mod delta;
+pub mod group;
 pub mod query;
+pub mod read;

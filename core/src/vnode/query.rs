@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{Id, LinkType, Order, Position, Section, StreamId};
 use crate::rows::RowRef;
-use crate::rows::entry::Entry;
-use crate::rows::link::Link;
 use crate::rows::mark::Mark;
 use crate::rows::name::Name;
 use crate::rows::node::Node;
 use crate::rows::operation::OpRecord;
 use crate::time::Time;
+
+pub use crate::rows::entry::EntryView;
+pub use crate::rows::link::{LinkPlace, LinkView};
 
 /// Largest page of any list.
 pub const PAGE_MAX: u32 = 1_000;
@@ -46,35 +47,6 @@ pub enum Query {
     Operation { caller: Id, op: Id },
     /// What changed in a section after a position (see [`DeltaPage`]).
     Delta { section: Section, from: DeltaFrom, limit: u32 },
-}
-
-/// Where a link stands in its list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct LinkPlace {
-    /// The link's time.
-    pub time: Time,
-    /// Its target.
-    pub to: Id,
-}
-
-/// A link as it is read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkView {
-    /// Its target.
-    pub to: Id,
-    /// Its time.
-    pub time: Time,
-    /// The rest.
-    pub link: Link,
-}
-
-/// An entry as it is read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EntryView {
-    /// Its place.
-    pub order: Order,
-    /// The rest.
-    pub entry: Entry,
 }
 
 /// How a follower says where it is in one scope.
