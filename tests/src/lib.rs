@@ -12,10 +12,12 @@ pub mod events;
 pub mod http;
 pub mod json;
 pub mod process;
+pub mod smtp;
 pub mod wait;
 
 pub use api::Api;
 pub use dir::Dir;
 pub use http::{Http, Reply};
 pub use process::Gomer;
+pub use smtp::SmtpStub;
 pub use wait::{wait_for, wait_until};
