@@ -4,6 +4,7 @@
 //! them on stable. So an input that once crashed becomes a test by being put there.
 
 pub mod key;
+pub mod request;
 pub mod row;
 pub mod text;
 
@@ -11,4 +12,5 @@ pub mod text;
 pub type Check = fn(&[u8]);
 
 /// Every check by the name of its target.
-pub const CHECKS: &[(&str, Check)] = &[("key", key::check), ("row", row::check), ("text", text::check)];
+pub const CHECKS: &[(&str, Check)] =
+    &[("key", key::check), ("request", request::check), ("row", row::check), ("text", text::check)];
