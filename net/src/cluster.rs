@@ -10,7 +10,7 @@ use gomer_core::meta::command::MetaCommand;
 use gomer_core::meta::state::MetaState;
 use gomer_core::ring::partition::PartitionCount;
 use gomer_core::rng::Rng;
-use gomer_core::shard::{Input, Ticket};
+use gomer_core::shard::{Input, ShardStatus, Ticket};
 use gomer_core::time::Now;
 use gomer_core::vnode::command::{Outcome, WRITE_OPERATIONS_MAX, Write, WriteResult};
 use gomer_core::vnode::query::{Query, Reading};
@@ -41,6 +41,7 @@ pub struct Request {
 pub(crate) struct ShardHandle {
     pub(crate) queue: mpsc::Sender<Request>,
     pub(crate) reader: Arc<dyn ShardReader>,
+    pub(crate) status: Arc<Mutex<ShardStatus>>,
 }
 
 pub(crate) struct Inner {
@@ -53,6 +54,12 @@ pub(crate) struct Inner {
     pub(crate) rng: Mutex<Rng>,
     pub(crate) watchers: Watchers,
     pub(crate) tokens: AtomicU64,
+}
+
+impl Inner {
+    pub(crate) fn shard_of(&self, partition: Partition) -> &ShardHandle {
+        &self.shards[partition.0 as usize % self.shards.len()]
+    }
 }
 
 impl Cluster {
@@ -71,14 +78,14 @@ impl Cluster {
         let partition = self.inner.partitions.of(write.app, write.root);
         let ticket = self.ticket();
         let input = Input::Write { ticket, partition, write: Box::new(write) };
-        self.ask(self.shard_of(partition), input).await
+        self.ask(self.inner.shard_of(partition), input).await
     }
 
     /// Reads one root at its leader, as of the last acknowledged write or later. Does not wait: a member
     /// that holds the partition answers on the calling thread.
     pub async fn read(&self, app: AppId, root: Root, query: Query) -> Result<Reading, Fault> {
         let partition = self.inner.partitions.of(app, root);
-        self.shard_of(partition).reader.read(partition, app, root, &query)
+        self.inner.shard_of(partition).reader.read(partition, app, root, &query)
     }
 
     /// The metadata, as this member knows it.
@@ -120,12 +127,14 @@ impl Cluster {
         self.inner.watchers.len()
     }
 
-    fn ticket(&self) -> Ticket {
-        Ticket(self.inner.tokens.fetch_add(1, Ordering::Relaxed))
+    /// How the metadata's shard and each data shard stand, as of the last 100 ms.
+    pub fn status(&self) -> (ShardStatus, Vec<ShardStatus>) {
+        let of = |shard: &ShardHandle| shard.status.lock().expect("nothing panics under this lock").clone();
+        (of(&self.inner.meta_shard), self.inner.shards.iter().map(of).collect())
     }
 
-    fn shard_of(&self, partition: Partition) -> &ShardHandle {
-        &self.inner.shards[partition.0 as usize % self.inner.shards.len()]
+    fn ticket(&self) -> Ticket {
+        Ticket(self.inner.tokens.fetch_add(1, Ordering::Relaxed))
     }
 
     async fn ask(&self, shard: &ShardHandle, input: Input) -> Result<Outcome, Fault> {

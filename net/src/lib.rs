@@ -3,4 +3,5 @@
 pub mod cluster;
 pub mod edges;
 pub mod http;
+pub mod runtime;
 pub mod watch;

@@ -106,6 +106,11 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
         self.table.reader()
     }
 
+    /// Whether the vnode of this partition lives here.
+    pub fn holds(&self, partition: Partition) -> bool {
+        self.vnodes.contains_key(&partition)
+    }
+
     /// Whether every vnode has applied all that was in its log at the start.
     pub fn is_live(&self) -> bool {
         self.vnodes.values().all(Vnode::is_live)
