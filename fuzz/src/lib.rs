@@ -3,6 +3,7 @@
 //! `tests/tests/corpus.rs` includes these files, too, and runs every input under `fuzz/corpus/` through
 //! them on stable. So an input that once crashed becomes a test by being put there.
 
+pub mod json;
 pub mod key;
 pub mod request;
 pub mod row;
@@ -12,5 +13,10 @@ pub mod text;
 pub type Check = fn(&[u8]);
 
 /// Every check by the name of its target.
-pub const CHECKS: &[(&str, Check)] =
-    &[("key", key::check), ("request", request::check), ("row", row::check), ("text", text::check)];
+pub const CHECKS: &[(&str, Check)] = &[
+    ("json", json::check),
+    ("key", key::check),
+    ("request", request::check),
+    ("row", row::check),
+    ("text", text::check),
+];
