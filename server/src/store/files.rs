@@ -15,6 +15,7 @@ use std::io::{Read, Result, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use raft_engine::env::{FileSystem, Handle, Permission, WriteExt};
 
@@ -155,5 +156,76 @@ impl WriteExt for DiskCursor {
 
     fn allocate(&mut self, _offset: usize, _size: usize) -> Result<()> {
         Ok(())
+    }
+}
+
+/// Files that can be let go of while their disk fails.
+///
+/// raft-engine syncs both of its queues when it is dropped and panics where that fails: twice is an
+/// abort. All that must be on disk is synced before, so once closing has begun, syncs do nothing.
+pub(super) struct Closable<F> {
+    files: Arc<F>,
+    is_closing: Arc<AtomicBool>,
+}
+
+impl<F> Closable<F> {
+    /// The same files, and the switch that begins closing.
+    pub(super) fn new(files: Arc<F>) -> (Closable<F>, Arc<AtomicBool>) {
+        let is_closing = Arc::new(AtomicBool::new(false));
+        (Closable { files, is_closing: is_closing.clone() }, is_closing)
+    }
+
+    fn wrap<H>(&self, file: H) -> ClosableFile<H> {
+        ClosableFile { file: Arc::new(file), is_closing: self.is_closing.clone() }
+    }
+}
+
+impl<F: FileSystem> FileSystem for Closable<F> {
+    type Handle = ClosableFile<F::Handle>;
+    type Reader = F::Reader;
+    type Writer = F::Writer;
+
+    fn create<P: AsRef<Path>>(&self, path: P) -> Result<Self::Handle> {
+        Ok(self.wrap(self.files.create(path)?))
+    }
+
+    fn open<P: AsRef<Path>>(&self, path: P, permission: Permission) -> Result<Self::Handle> {
+        Ok(self.wrap(self.files.open(path, permission)?))
+    }
+
+    fn delete<P: AsRef<Path>>(&self, path: P) -> Result<()> {
+        self.files.delete(path)
+    }
+
+    fn rename<P: AsRef<Path>>(&self, from: P, to: P) -> Result<()> {
+        self.files.rename(from, to)
+    }
+
+    fn new_reader(&self, file: Arc<Self::Handle>) -> Result<F::Reader> {
+        self.files.new_reader(file.file.clone())
+    }
+
+    fn new_writer(&self, file: Arc<Self::Handle>) -> Result<F::Writer> {
+        self.files.new_writer(file.file.clone())
+    }
+}
+
+/// One file of [`Closable`].
+pub(super) struct ClosableFile<H> {
+    file: Arc<H>,
+    is_closing: Arc<AtomicBool>,
+}
+
+impl<H: Handle> Handle for ClosableFile<H> {
+    fn truncate(&self, offset: usize) -> Result<()> {
+        self.file.truncate(offset)
+    }
+
+    fn file_size(&self) -> Result<usize> {
+        self.file.file_size()
+    }
+
+    fn sync(&self) -> Result<()> {
+        if self.is_closing.load(Ordering::Relaxed) { Ok(()) } else { self.file.sync() }
     }
 }

@@ -4,10 +4,19 @@
 //! `fdatasync`. A failed write or sync is never taken back and never retried: raft-engine panics where
 //! a sync fails, which is caught, and from then on this store answers every call with the same fault.
 //! Only a full disk is survived: the record that did not fit was cut off again.
+//!
+//! raft-engine moves old entries to its *rewrite queue*, and when it opens it lays what the other queue
+//! holds over them. Two things come back by that which were gone, so compaction has a row of its own
+//! for each group, and the last entry of a group is never given away:
+//!
+//! * Entries that were compacted, when the file that held the compaction was removed.
+//! * A tail that was replaced, when all that replaced it was compacted: nothing lies over it any more.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gomer_core::store::{self, Ballot, GroupId, LogBatch, LogEntry, LogStore, StoreFault};
 use raft::prelude::Entry;
@@ -15,7 +24,7 @@ use raft_engine::env::FileSystem;
 use raft_engine::internals::LogQueue;
 use raft_engine::{Command, Config, Engine, MessageExt, ReadableSize, RecoveryMode};
 
-use super::files::DiskFiles;
+use super::files::{Closable, DiskFiles};
 use super::segments::{self, MARK_GROUP, MARK_KEY, Mark};
 use super::{corrupt, io_fault, panic_message};
 
@@ -38,11 +47,18 @@ impl Default for LogSettings {
 /// The logs of many groups, in one directory. [`GroupId`]s up to `u64::MAX - 1`.
 pub struct RaftLog<F: FileSystem = DiskFiles> {
     /// Always there until the store is dropped.
-    engine: Option<Engine<F>>,
+    engine: Option<Engine<Closable<F>>>,
+    /// Set when the engine need not sync any more.
+    is_closing: Arc<AtomicBool>,
     /// The last record written, and the last one known to be on disk.
     mark: Mark,
     /// The last file when old ones were last looked for.
     purged_at: u64,
+    /// Entries that were compacted since then.
+    released: u64,
+    /// First index after the last compaction of each group that had one. An entry below it may still
+    /// be there, for raft-engine.
+    compacted: BTreeMap<GroupId, u64>,
     /// What every call answers after a failed write or sync.
     failed: Option<StoreFault>,
 }
@@ -86,9 +102,57 @@ impl<F: FileSystem> RaftLog<F> {
             enable_log_recycle: false,
             ..Config::default()
         };
-        let engine = guard(|| Engine::open_with_file_system(config, files))?.map_err(engine_fault)?;
+        let (files, is_closing) = Closable::new(files);
+        let engine = guard(|| Engine::open_with_file_system(config, Arc::new(files)))
+            // What raft-engine asserts while it opens is that it reads what it wrote.
+            .map_err(|fault| corrupt(fault.to_string()))?
+            .map_err(engine_fault)?;
         let purged_at = engine.file_span(LogQueue::Append).1;
-        Ok(RaftLog { engine: Some(engine), mark: Mark { number, synced: number }, purged_at, failed: None })
+        let mark = Mark { number, synced: number };
+        let compacted = BTreeMap::new();
+        let mut log = RaftLog {
+            engine: Some(engine),
+            is_closing,
+            mark,
+            purged_at,
+            released: 0,
+            compacted,
+            failed: None,
+        };
+        log.compact_again()?;
+        Ok(log)
+    }
+
+    /// Reads up to where each group was compacted, and gives that to raft-engine where it forgot.
+    fn compact_again(&mut self) -> Result<(), StoreFault> {
+        let mut record = self.record(0)?;
+        let mut is_needed = false;
+        for group in self.engine().raft_groups().into_iter().filter_map(group) {
+            let Some(bytes) = self.engine().get(region(group), COMPACTED_KEY) else { continue };
+            let first = bytes.try_into().map(u64::from_le_bytes);
+            let first = first.map_err(|_| corrupt(format!("the compaction of group {}", group.0)))?;
+            self.compacted.insert(group, first);
+            if let Some((held, last)) = self.held(group)
+                && held < first.min(last)
+            {
+                record.add_command(region(group), Command::Compact { index: first.min(last) });
+                is_needed = true;
+            }
+        }
+        if is_needed { self.write(record, false) } else { Ok(()) }
+    }
+
+    /// What raft-engine holds of a group.
+    fn held(&self, group: GroupId) -> Option<(u64, u64)> {
+        let engine = self.engine();
+        Some((engine.first_index(region(group))?, engine.last_index(region(group))?))
+    }
+
+    /// What is left of a group after its compaction.
+    fn span(&self, group: GroupId) -> Option<(u64, u64)> {
+        let (held, last) = self.held(group)?;
+        let first = self.compacted.get(&group).map_or(held, |&first| first.max(held));
+        (first <= last).then_some((first, last))
     }
 
     /// Bytes that the log's files may take, counted as whole files.
@@ -96,7 +160,7 @@ impl<F: FileSystem> RaftLog<F> {
         self.engine().get_used_size() as u64
     }
 
-    fn engine(&self) -> &Engine<F> {
+    fn engine(&self) -> &Engine<Closable<F>> {
         self.engine.as_ref().expect("the engine is there until drop")
     }
 
@@ -139,13 +203,20 @@ impl<F: FileSystem> RaftLog<F> {
 impl<F: FileSystem + 'static> LogStore for RaftLog<F> {
     fn append(&mut self, batch: &LogBatch, sync: bool) -> Result<(), StoreFault> {
         self.check_alive()?;
-        store::assert_appendable(batch, |group| span(self.engine(), region(group)));
+        store::assert_appendable(batch, |group| self.span(group));
         let nothing_new = batch.is_empty() && !(sync && self.mark.synced < self.mark.number);
         if nothing_new {
             return Ok(());
         }
         let mut record = self.record(batch.entries.len() + batch.ballots.len())?;
         for (group, entries) in &batch.entries {
+            if let (Some(start), Some((_, last))) = (entries.first(), self.held(*group))
+                && self.span(*group).is_none()
+            {
+                // The log begins anew behind a gap; now its last entry may go.
+                assert!(start.index > last, "{group:?}: {} was compacted", start.index);
+                record.add_command(region(*group), Command::Compact { index: start.index });
+            }
             let stored: Vec<Entry> = entries.iter().map(encode).collect();
             record.add_entries::<Stored>(region(*group), &stored).map_err(engine_fault)?;
         }
@@ -163,7 +234,7 @@ impl<F: FileSystem + 'static> LogStore for RaftLog<F> {
 
     fn bounds(&self, group: GroupId) -> Result<Option<(u64, u64)>, StoreFault> {
         self.check_alive()?;
-        Ok(span(self.engine(), region(group)))
+        Ok(self.span(group))
     }
 
     fn entries(
@@ -194,18 +265,31 @@ impl<F: FileSystem + 'static> LogStore for RaftLog<F> {
 
     fn compact(&mut self, group: GroupId, first: u64) -> Result<(), StoreFault> {
         self.check_alive()?;
-        if span(self.engine(), region(group)).is_none_or(|(held, _)| first <= held) {
+        let (Some((held, last)), Some((kept, _))) = (self.held(group), self.span(group)) else {
+            return Ok(());
+        };
+        if first <= kept {
             return Ok(());
         }
-        let mut record = self.record(1)?;
-        record.add_command(region(group), Command::Compact { index: first });
-        self.write(record, false)?;
-        // Once per file, so that a turn pays for at most one round of moving and removing.
+        let mut record = self.record(2)?;
+        if held < first.min(last) {
+            record.add_command(region(group), Command::Compact { index: first.min(last) });
+        }
+        let row = first.to_le_bytes().to_vec();
+        record.put(region(group), COMPACTED_KEY.to_vec(), row).map_err(engine_fault)?;
+        // Once per file, so that a turn pays for at most one round of moving and removing. And once in a
+        // while when no file is begun any more, because the disk is full.
+        self.released += first.min(last + 1) - kept;
         let last_file = self.engine().file_span(LogQueue::Append).1;
-        if last_file == self.purged_at {
+        let is_purge_due = last_file != self.purged_at || self.released >= RELEASED_MAX;
+        // Files are removed for good, so what makes them superfluous must be on disk before.
+        self.write(record, is_purge_due)?;
+        self.compacted.insert(group, first);
+        if !is_purge_due {
             return Ok(());
         }
         self.purged_at = last_file;
+        self.released = 0;
         let purged = guard(|| self.engine().purge_expired_files());
         match purged.and_then(|result| result.map_err(engine_fault)) {
             // Nothing was moved; the next file tries again.
@@ -224,7 +308,11 @@ impl<F: FileSystem + 'static> LogStore for RaftLog<F> {
 
 impl<F: FileSystem> Drop for RaftLog<F> {
     fn drop(&mut self) {
-        // Closing syncs; where that fails, raft-engine panics, and a panic in a drop aborts.
+        if self.failed.is_none() && self.mark.synced < self.mark.number {
+            // Nobody waits for it; whoever opens the log next syncs it again.
+            let _ = self.record(0).and_then(|record| self.write(record, true));
+        }
+        self.is_closing.store(true, Ordering::Relaxed);
         let engine = self.engine.take();
         let _ = guard(|| drop(engine));
     }
@@ -254,10 +342,6 @@ fn region(group: GroupId) -> u64 {
 
 fn group(region: u64) -> Option<GroupId> {
     region.checked_sub(MARK_GROUP + 1).map(GroupId)
-}
-
-fn span<F: FileSystem>(engine: &Engine<F>, region: u64) -> Option<(u64, u64)> {
-    Some((engine.first_index(region)?, engine.last_index(region)?))
 }
 
 /// How raft-engine sees an entry: as the `raft` crate's message, read back from our own disk only.
@@ -309,7 +393,11 @@ fn decode_ballot(group: GroupId, bytes: &[u8]) -> Result<Ballot, StoreFault> {
 }
 
 const BALLOT_KEY: &[u8] = b"b";
+/// First index after the last compaction.
+const COMPACTED_KEY: &[u8] = b"c";
 const BALLOT_VERSION: u8 = 1;
+/// After so many compacted entries, old files are looked for.
+const RELEASED_MAX: u64 = 1_024;
 
 #[cfg(test)]
 #[path = "log_test.rs"]

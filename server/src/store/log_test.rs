@@ -144,6 +144,49 @@ fn files_stay_few_and_nothing_is_lost_when_the_log_is_compacted() {
     }
 }
 
+/// raft-engine had moved entries 1 to 20 to its rewrite queue. Then 10 and 11 replaced 10 to 20, and all
+/// of it was compacted. When it opened again, nothing lay over the moved entries, and 12 to 20 of the
+/// old term came back as the end of the log. The last entry is now kept, out of sight.
+#[test]
+fn a_replaced_tail_does_not_come_back_when_what_replaced_it_is_compacted() {
+    let temp = tempfile::tempdir().unwrap();
+    let settings = LogSettings { file_bytes: 4 << 10, purge_bytes: 16 << 10 };
+    let open = || RaftLog::open(&temp.path().join("log"), settings).unwrap();
+    let busy = GroupId(9);
+    let mut log = open();
+    let mut next = 1;
+    let mut turn_files_over = |log: &mut RaftLog| {
+        for _ in 0..60 {
+            log.append(&batch(busy, next, next + 20, 1), false).unwrap();
+            next += 20;
+            log.compact(busy, next - 5).unwrap();
+        }
+    };
+    log.append(&batch(GROUP, 1, 21, 1), true).unwrap();
+    turn_files_over(&mut log);
+    log.append(&batch(GROUP, 10, 12, 2), true).unwrap();
+    log.compact(GROUP, 12).unwrap();
+    turn_files_over(&mut log);
+    for _ in 0..3 {
+        assert_eq!(log.bounds(GROUP), Ok(None));
+        assert!(log.entries(GROUP, 11, 12, 0).is_err(), "what is out of sight is not readable");
+        drop(log);
+        log = open();
+    }
+    // It goes on behind what was compacted, next to it or after a gap.
+    log.append(&batch(GROUP, 12, 14, 3), true).unwrap();
+    log.compact(GROUP, 50).unwrap();
+    turn_files_over(&mut log);
+    log.append(&batch(GROUP, 50, 52, 4), true).unwrap();
+    for _ in 0..3 {
+        assert_eq!(log.bounds(GROUP), Ok(Some((50, 51))));
+        assert_eq!(log.entries(GROUP, 50, 52, u64::MAX).unwrap(), batch(GROUP, 50, 52, 4).entries[0].1);
+        turn_files_over(&mut log);
+        drop(log);
+        log = open();
+    }
+}
+
 #[test]
 fn two_logs_on_one_thread_never_read_each_other() {
     // raft-engine caches blocks by thread, file number and offset, but not by engine.

@@ -3,10 +3,13 @@
 //!
 //! Reading order: [`dir`] (lock, format, shards), [`log`] with its files ([`files`]) and what is done
 //! to them before they are opened ([`segments`]), [`state`], [`reserve`] (how full the disk is).
+//! [`faulty`] is a disk that loses, tears, rots and fills; tests run the stores on it.
 //!
 //! Must never learn: what a row or an entry means, and what a client is told.
 
 pub mod dir;
+#[doc(hidden)]
+pub mod faulty;
 pub mod files;
 pub mod log;
 pub mod reserve;

@@ -31,7 +31,8 @@ pub type FreeBytes = Box<dyn Fn() -> Option<u64> + Send + Sync>;
 
 /// Ordered rows in one file.
 pub struct RedbState {
-    database: Database,
+    /// Always there until the store is dropped.
+    database: Option<Database>,
     free_bytes: FreeBytes,
     /// What every commit answers after one that failed at the disk.
     failed: Option<StoreFault>,
@@ -40,14 +41,23 @@ pub struct RedbState {
 impl RedbState {
     /// Opens the file, or makes it, its directory being there.
     pub fn open(path: &Path, cache_bytes: usize) -> Result<RedbState, StoreFault> {
-        let is_new = !path.exists();
-        let database = guard(|| Database::builder().set_cache_size(cache_bytes).create(path))?;
         let dir = path.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
-        if is_new {
-            sync_dir(&dir).map_err(io_fault)?;
+        let open = |path: &Path| {
+            let dir = dir.clone();
+            let free_bytes = move || Space::of(&dir).ok().map(|space| space.free);
+            let database = guard(|| Database::builder().set_cache_size(cache_bytes).create(path))?;
+            RedbState::begin(database.map_err(redb_fault)?, Box::new(free_bytes))
+        };
+        if !path.exists() {
+            // Made under another name: what a crash leaves of a file that redb has begun, redb refuses.
+            let new = path.with_extension("new");
+            match std::fs::remove_file(&new) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io_fault(error)),
+                _ => drop(open(&new)?),
+            }
+            std::fs::rename(&new, path).and_then(|()| sync_dir(&dir)).map_err(io_fault)?;
         }
-        let free_bytes = move || Space::of(&dir).ok().map(|space| space.free);
-        RedbState::begin(database.map_err(redb_fault)?, Box::new(free_bytes))
+        open(path)
     }
 
     /// The same on another backend.
@@ -64,8 +74,9 @@ impl RedbState {
     /// The first transaction. It makes the table of a new store; and it makes sure that the state that
     /// was found is on disk, not only in a page cache that a failed sync left marked as clean.
     fn begin(database: Database, free_bytes: FreeBytes) -> Result<RedbState, StoreFault> {
+        let state = RedbState { database: Some(database), free_bytes, failed: None };
         guard(|| -> Result<(), redb::Error> {
-            let transaction = begin_write(&database)?;
+            let transaction = begin_write(state.database())?;
             transaction.open_table(ROWS)?;
             let mut about = transaction.open_table(ABOUT)?;
             let opened = about.get(OPENED)?.map_or(0, |count| count.value());
@@ -75,11 +86,15 @@ impl RedbState {
             Ok(())
         })?
         .map_err(redb_fault)?;
-        Ok(RedbState { database, free_bytes, failed: None })
+        Ok(state)
+    }
+
+    fn database(&self) -> &Database {
+        self.database.as_ref().expect("the database is there until drop")
     }
 
     fn write(&self, batch: &StateBatch) -> Result<(), redb::Error> {
-        let transaction = begin_write(&self.database)?;
+        let transaction = begin_write(self.database())?;
         let mut table = transaction.open_table(ROWS)?;
         for (key, value) in &batch.rows {
             match value {
@@ -98,7 +113,7 @@ impl StateStore for RedbState {
 
     fn snapshot(&self) -> Result<RedbSnapshot, StoreFault> {
         guard(|| -> Result<_, redb::Error> {
-            Ok(RedbSnapshot { rows: self.database.begin_read()?.open_table(ROWS)? })
+            Ok(RedbSnapshot { rows: self.database().begin_read()?.open_table(ROWS)? })
         })?
         .map_err(redb_fault)
     }
@@ -115,6 +130,14 @@ impl StateStore for RedbState {
             self.failed = Some(StoreFault::Io(format!("the state failed and takes no more: {fault}")));
         }
         written
+    }
+}
+
+impl Drop for RedbState {
+    fn drop(&mut self) {
+        // Closing writes, which may fail or stumble over damage like any other write.
+        let database = self.database.take();
+        let _ = guard(|| drop(database));
     }
 }
 
