@@ -1,4 +1,14 @@
 //! The product: RPC methods, sign-in, stores, settings and the command line, as a library.
+//!
+//! Reading order: [`registry`] (what a method is), [`methods`] (which there are), [`problem`], [`types`],
+//! [`host`], [`limits`], [`store`].
 
 pub mod app_settings;
+pub mod host;
+pub mod limits;
+pub mod methods;
+pub mod model;
+pub mod problem;
+pub mod registry;
 pub mod store;
+pub mod types;

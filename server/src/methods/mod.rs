@@ -1,0 +1,28 @@
+//! The methods, one file (or folder) per service.
+//!
+//! Must never learn: HTTP, how many members there are, the clock. A handler reads rows of roots, writes one
+//! root, and gives steps along for the others.
+
+pub mod system;
+
+use crate::registry::Method;
+
+/// Every method of the program. One line per service, in alphabetical order.
+pub fn all() -> Vec<Method> {
+    [
+        system::methods(), //
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::registry::Registry;
+
+    #[test]
+    fn every_declaration_is_sound() {
+        assert!(!Registry::new(super::all()).is_empty());
+    }
+}

@@ -1,0 +1,71 @@
+//! Numbers of the product's own types. They are part of stored keys: never change or reuse one.
+
+use gomer_core::id::{Id, LinkType, NodeType, StreamId};
+
+/// A profile; in its own root, with the root's id.
+pub const PROFILE: NodeType = NodeType(1);
+/// A post; in its own root, with the root's id.
+pub const POST: NodeType = NodeType(2);
+/// A device; in the profile's root.
+pub const DEVICE: NodeType = NodeType(3);
+/// How a profile signs in; in its root, never synced. See [`credential_id`].
+pub const CREDENTIAL: NodeType = NodeType(4);
+/// A profile's settings; in its root.
+pub const SETTINGS: NodeType = NodeType(5);
+/// A role that was granted; in the profile's root. See [`grant_id`].
+pub const GRANT: NodeType = NodeType(6);
+/// A one-time code; in the profile's root, never synced.
+pub const CODE: NodeType = NodeType(7);
+/// Something that a profile mutes; in its root.
+pub const MUTE: NodeType = NodeType(8);
+/// Reaction counts of an object; in the object's root.
+pub const COUNTS: NodeType = NodeType(9);
+
+/// Me to whom I follow.
+pub const FOLLOWS: LinkType = LinkType(1);
+/// The inverse, in the other's root.
+pub const FOLLOWED_BY: LinkType = LinkType(2);
+/// Me to whom I asked to follow.
+pub const REQUESTED: LinkType = LinkType(3);
+/// The inverse, in the other's root.
+pub const REQUESTED_BY: LinkType = LinkType(4);
+/// Me to whom I block.
+pub const BLOCKS: LinkType = LinkType(5);
+/// The inverse, in the other's root, never synced.
+pub const BLOCKED_BY: LinkType = LinkType(6);
+/// Me to what I like.
+pub const LIKES: LinkType = LinkType(8);
+/// The inverse, in the object's root.
+pub const LIKED_BY: LinkType = LinkType(9);
+/// A profile's session on a device; never synced.
+pub const SESSION: LinkType = LinkType(10);
+
+/// The home timeline, in the follower's root.
+pub const HOME: StreamId = StreamId(1);
+/// What a profile published, in its root.
+pub const PUBLISHED: StreamId = StreamId(2);
+/// The app's public feed, in feed roots.
+pub const FEED: StreamId = StreamId(3);
+/// Posts that carry a tag, in the tag's root.
+pub const TAG: StreamId = StreamId(4);
+
+/// The first type of an app's own.
+pub const OWN_TYPES_FROM: u16 = 1024;
+
+/// The built-in role of moderators.
+pub const MODERATOR_ROLE: &str = "moderator";
+/// The built-in role of people who administer the app.
+pub const ADMIN_ROLE: &str = "admin";
+
+/// The credential's node of a profile.
+pub fn credential_id(profile: Id) -> Id {
+    Id::derived("credential", profile.as_bytes())
+}
+
+/// The node that grants a role to a profile, in the profile's root. Attribute `until` (a time as JSON text),
+/// if it is set, says when the grant ends.
+pub fn grant_id(profile: Id, role: &str) -> Id {
+    let mut name = profile.as_bytes().to_vec();
+    name.extend_from_slice(role.as_bytes());
+    Id::derived("grant", &name)
+}

@@ -1,0 +1,152 @@
+//! Revisions as clients see them: opaque texts, equal if and only if the entity is the same.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use gomer_core::id::Position;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// The revision of an entity: the position of its last write, and the era in which that was read.
+/// Text: `{position}.{era, 8 hex digits}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rev {
+    /// A known revision.
+    At(Position, u32),
+    /// The one that the write under way will give: filled in when it is committed
+    /// (`Call::write`), also in the recorded reply.
+    Pending,
+}
+
+impl Rev {
+    /// The position and era, if known.
+    pub fn parts(self) -> Option<(Position, u32)> {
+        match self {
+            Rev::At(position, era) => Some((position, era)),
+            Rev::Pending => None,
+        }
+    }
+}
+
+impl fmt::Display for Rev {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rev::At(position, era) => write!(f, "{}.{era:08x}", position.0),
+            Rev::Pending => f.write_str("pending"),
+        }
+    }
+}
+
+/// Why a text is not a [`Rev`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RevError;
+
+impl fmt::Display for RevError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a revision that this server gave out")
+    }
+}
+
+impl FromStr for Rev {
+    type Err = RevError;
+
+    fn from_str(text: &str) -> Result<Rev, RevError> {
+        let (position, era) = text.split_once('.').ok_or(RevError)?;
+        let plain = |text: &str, len: std::ops::RangeInclusive<usize>| {
+            len.contains(&text.len()) && text.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
+        };
+        if !plain(position, 1..=20) || !plain(era, 8..=8) {
+            return Err(RevError);
+        }
+        let position = position.parse().map_err(|_| RevError)?;
+        Ok(Rev::At(Position(position), u32::from_str_radix(era, 16).map_err(|_| RevError)?))
+    }
+}
+
+impl Serialize for Rev {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Rev::At(..) => to.collect_str(self),
+            Rev::Pending => RawValue::from_string(PENDING.to_owned())
+                .expect("an empty array with white space is JSON")
+                .serialize(to),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Rev {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Rev, D::Error> {
+        let text = Cow::<'de, str>::deserialize(from)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for Rev {
+    fn schema_name() -> Cow<'static, str> {
+        "Rev".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "Revision of an entity: opaque; another text means another state.",
+            "examples": ["1042.7f3a90c1"],
+        })
+    }
+}
+
+/// Splits rendered JSON at each [`Rev::Pending`].
+pub(crate) fn split(json: &[u8]) -> Vec<Vec<u8>> {
+    let marker = PENDING.as_bytes();
+    let mut parts = Vec::with_capacity(2);
+    let mut rest = json;
+    // The marker holds a raw line feed, which nothing else in compact JSON does.
+    while let Some(at) = rest.windows(marker.len()).position(|window| window == marker) {
+        parts.push(rest[..at].to_vec());
+        rest = &rest[at + marker.len()..];
+    }
+    parts.push(rest.to_vec());
+    parts
+}
+
+/// Puts a revision between the parts that [`split`] made.
+pub(crate) fn join(parts: &[Vec<u8>], rev: Rev) -> Vec<u8> {
+    parts.join(format!("\"{rev}\"").as_bytes())
+}
+
+/// How [`Rev::Pending`] stands in rendered JSON: valid, and what no serialised text can contain, because
+/// line feeds inside strings are escaped.
+const PENDING: &str = "[\n\r\n]";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Sample<'a> {
+        rev: Rev,
+        text: &'a str,
+        inner: Vec<Rev>,
+    }
+
+    #[test]
+    fn texts_survive_and_others_are_refused() {
+        let rev = Rev::At(Position(u64::MAX), 0xab);
+        assert_eq!(rev.to_string().parse(), Ok(rev));
+        for text in ["", "1", "1.", ".00000000", "1.0000000", "1.0000000G", "+1.00000000", "1.000000001", "pending"] {
+            assert_eq!(text.parse::<Rev>(), Err(RevError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_pending_is_filled_in_everywhere_and_only_there() {
+        let sample = Sample { rev: Rev::Pending, text: "[\n\r\n]", inner: vec![Rev::Pending] };
+        let parts = split(&serde_json::to_vec(&sample).unwrap());
+        assert_eq!(parts.len(), 3);
+        let json = String::from_utf8(join(&parts, Rev::At(Position(9), 1))).unwrap();
+        assert_eq!(json, r#"{"rev":"9.00000001","text":"[\n\r\n]","inner":["9.00000001"]}"#);
+    }
+}
