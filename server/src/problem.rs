@@ -105,9 +105,7 @@ impl Code {
     const fn facts(self) -> (&'static str, u16, Retry, &'static str, &'static str) {
         use Retry::{Later, Never, Same};
         match self {
-            Code::BadRequest => {
-                ("bad-request", 400, Never, "The request is malformed", "Mend the request.")
-            }
+            Code::BadRequest => ("bad-request", 400, Never, "The request is malformed", "Mend the request."),
             Code::UnknownField => (
                 "unknown-field",
                 400,
@@ -439,7 +437,8 @@ mod tests {
 
     #[test]
     fn a_conflict_shows_what_is_there_now() {
-        let problem = Problem::new(Code::StaleRevision).current(Rev::At(Position(7), 1), &json!({"text": "b"}));
+        let problem =
+            Problem::new(Code::StaleRevision).current(Rev::At(Position(7), 1), &json!({"text": "b"}));
         let body = rendered(problem);
         assert_eq!((&body["rev"], &body["current"]), (&json!("7.00000001"), &json!({"text": "b"})));
     }

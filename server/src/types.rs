@@ -309,7 +309,13 @@ mod tests {
     #[test]
     fn bounds_hold() {
         assert_eq!(read("{}").unwrap().limit.0, 20);
-        for bad in [r#"{"limit":0}"#, r#"{"limit":51}"#, r#"{"name":""}"#, r#"{"name":"abcd"}"#, r#"{"name":"a\u0000"}"#] {
+        for bad in [
+            r#"{"limit":0}"#,
+            r#"{"limit":51}"#,
+            r#"{"name":""}"#,
+            r#"{"name":"abcd"}"#,
+            r#"{"name":"a\u0000"}"#,
+        ] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

@@ -98,7 +98,8 @@ impl Call {
         self.maybe_me().ok_or_else(|| match self.caller {
             Caller::Anonymous => Code::Unauthenticated.into(),
             _ => Stop::from(
-                Problem::new(Code::Unauthenticated).detail("Say for which profile, with the header `Gomer-As`."),
+                Problem::new(Code::Unauthenticated)
+                    .detail("Say for which profile, with the header `Gomer-As`."),
             ),
         })
     }

@@ -286,7 +286,8 @@ impl Method {
     pub(crate) fn check(&self) -> Result<(), String> {
         let fault = |what: &str| Err(format!("{}: {what}", self.name));
         let well_formed = |part: &str| {
-            part.starts_with(|c: char| c.is_ascii_lowercase()) && part.chars().all(|c| c.is_ascii_alphanumeric())
+            part.starts_with(|c: char| c.is_ascii_lowercase())
+                && part.chars().all(|c| c.is_ascii_alphanumeric())
         };
         match self.name.split_once('.') {
             Some((service, verb)) if well_formed(service) && well_formed(verb) => {}

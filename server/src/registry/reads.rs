@@ -7,7 +7,9 @@ use gomer_core::id::{Id, LinkType, Order, Root, StreamId};
 use gomer_core::rows::mark::Mark;
 use gomer_core::rows::name::Name;
 use gomer_core::rows::node::Node;
-use gomer_core::vnode::query::{Answer, DeltaFrom, DeltaPage, EntryView, LinkPlace, LinkView, Query, Reading};
+use gomer_core::vnode::query::{
+    Answer, DeltaFrom, DeltaPage, EntryView, LinkPlace, LinkView, Query, Reading,
+};
 
 use super::call::Call;
 use super::reply::Stop;
@@ -43,9 +45,7 @@ impl Call {
     pub async fn node(&self, root: Root, id: Id) -> Result<Option<NodeView>, Stop> {
         let reading = self.read(root, Query::Node(id)).await?;
         match reading.answer {
-            Answer::Node(node) => {
-                Ok(node.map(|node| NodeView { rev: Rev::At(node.rev, reading.era), node }))
-            }
+            Answer::Node(node) => Ok(node.map(|node| NodeView { rev: Rev::At(node.rev, reading.era), node })),
             _ => unasked(),
         }
     }

@@ -102,8 +102,9 @@ impl<R: Serialize> Reply<R> {
 /// Renders as JSON.
 pub(crate) fn render(value: &impl Serialize) -> Result<Vec<u8>, Stop> {
     let mut json = Vec::with_capacity(256);
-    serde_json::to_writer(&mut json, value)
-        .map_err(|error| Problem::new(Code::Internal).detail(format!("A reply could not be written: {error}.")))?;
+    serde_json::to_writer(&mut json, value).map_err(|error| {
+        Problem::new(Code::Internal).detail(format!("A reply could not be written: {error}."))
+    })?;
     Ok(json)
 }
 

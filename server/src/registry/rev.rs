@@ -56,7 +56,8 @@ impl FromStr for Rev {
     fn from_str(text: &str) -> Result<Rev, RevError> {
         let (position, era) = text.split_once('.').ok_or(RevError)?;
         let plain = |text: &str, len: std::ops::RangeInclusive<usize>| {
-            len.contains(&text.len()) && text.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
+            len.contains(&text.len())
+                && text.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
         };
         if !plain(position, 1..=20) || !plain(era, 8..=8) {
             return Err(RevError);
@@ -136,7 +137,9 @@ mod tests {
     fn texts_survive_and_others_are_refused() {
         let rev = Rev::At(Position(u64::MAX), 0xab);
         assert_eq!(rev.to_string().parse(), Ok(rev));
-        for text in ["", "1", "1.", ".00000000", "1.0000000", "1.0000000G", "+1.00000000", "1.000000001", "pending"] {
+        for text in
+            ["", "1", "1.", ".00000000", "1.0000000", "1.0000000G", "+1.00000000", "1.000000001", "pending"]
+        {
             assert_eq!(text.parse::<Rev>(), Err(RevError), "{text:?}");
         }
     }
