@@ -4,12 +4,9 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use gomer_net::http::{Count, Limits, TaskExecutor};
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::TokioIo;
+use gomer_net::http::{Count, Limits};
 use support::{quick, responses, rest, start, until, within};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
 const GET: &str = "GET /a?b=c HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -371,83 +368,9 @@ async fn the_client_is_named_by_trusted_proxies_only() {
     assert!(front.exchange(ask).await.ends_with("192.0.2.9"));
 }
 
-async fn h2(address: std::net::SocketAddr) -> hyper::client::conn::http2::SendRequest<Full<bytes::Bytes>> {
-    let stream = TcpStream::connect(address).await.unwrap();
-    let (client, connection) =
-        hyper::client::conn::http2::handshake(TaskExecutor, TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
-    client
-}
-
-async fn ask(
-    client: &mut hyper::client::conn::http2::SendRequest<Full<bytes::Bytes>>,
-    request: hyper::http::request::Builder,
-    body: &str,
-) -> Result<(u16, String), hyper::Error> {
-    let request = request.body(Full::new(bytes::Bytes::copy_from_slice(body.as_bytes()))).unwrap();
-    let response = client.send_request(request).await?;
-    let status = response.status().as_u16();
-    let body = response.into_body().collect().await?.to_bytes();
-    Ok((status, String::from_utf8(body.to_vec()).unwrap()))
-}
-
-#[tokio::test]
-async fn http_2_is_served_on_the_same_port() {
-    let front = start(Limits { inflight_per_connection_max: 4, ..Limits::default() }).await;
-    let mut client = h2(front.address).await;
-    let request = hyper::Request::get("http://h/a?b=c");
-    assert_eq!(ask(&mut client, request, "").await.unwrap(), (200, "GET /a?b=c ".to_owned()));
-    let request = hyper::Request::post("http://h/p");
-    assert_eq!(ask(&mut client, request, "hello").await.unwrap(), (200, "POST /p hello".to_owned()));
-    let request = hyper::Request::post("http://h/p");
-    assert_eq!(ask(&mut client, request, &"x".repeat(2000)).await.unwrap().0, 413);
-    let request = hyper::Request::post("http://h/p").header("content-encoding", "gzip");
-    assert_eq!(ask(&mut client, request, "x").await.unwrap().0, 415);
-    let mut request = hyper::Request::get("http://h/p");
-    for n in 0..70 {
-        request = request.header(format!("a{n}"), "b");
-    }
-    assert_eq!(ask(&mut client, request, "").await.unwrap().0, 431);
-    let request = hyper::Request::get(format!("http://h/{}", "x".repeat(5000)));
-    assert_eq!(ask(&mut client, request, "").await.unwrap().0, 414);
-    assert_eq!(ask(&mut client, hyper::Request::get("http://h/panic"), "").await.unwrap().0, 500);
-    // More requests than are served at once wait for their turn.
-    let waiting: Vec<_> = (0..10)
-        .map(|_| {
-            let mut client = client.clone();
-            tokio::spawn(async move { ask(&mut client, hyper::Request::get("http://h/wait"), "").await })
-        })
-        .collect();
-    within(Duration::from_secs(2), "ten arrive", || front.drain.requests() == 10).await;
-    within(Duration::from_secs(2), "four run", || {
-        front.echo.running.load(std::sync::atomic::Ordering::SeqCst) == 4
-    })
-    .await;
-    front.echo.gate.add_permits(10);
-    for one in waiting {
-        assert_eq!(one.await.unwrap().unwrap().0, 200);
-    }
-    drop(client);
-    front.until_quiet().await;
-}
-
 #[tokio::test]
 async fn a_half_preface_is_http_1_and_malformed() {
     let front = start(Limits::default()).await;
     let text = front.exchange(b"PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n").await;
     assert!(text.starts_with("HTTP/1.1 400") && responses(&text) == 1, "{text}");
-}
-
-#[tokio::test]
-async fn http_2_slowness_is_bounded_too() {
-    let front = start(quick()).await;
-    // A preface, and nothing more.
-    let mut stream = front.connect().await;
-    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
-    rest(&mut stream).await.expect("closed");
-    // A client that has nothing to ask.
-    let mut client = h2(front.address).await;
-    assert_eq!(ask(&mut client, hyper::Request::get("http://h/a"), "").await.unwrap().0, 200);
-    front.until_quiet().await;
-    assert!(ask(&mut client, hyper::Request::get("http://h/a"), "").await.is_err());
 }
