@@ -181,6 +181,41 @@ async fn an_idle_connection_is_closed() {
 }
 
 #[tokio::test]
+async fn a_connection_that_rested_serves_on() {
+    let front = start(quick()).await;
+    let mut stream = front.connect().await;
+    for round in 0..8 {
+        // Long enough to be parked; cut in every way it could wake up by.
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        let cut = [1, 5, GET.len() - 1, GET.len()][round % 4];
+        stream.write_all(&GET.as_bytes()[..cut]).await.unwrap();
+        if cut < GET.len() {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            stream.write_all(&GET.as_bytes()[cut..]).await.unwrap();
+        }
+        until(&mut stream, "GET /a").await;
+    }
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    stream.write_all(b"GET / HTTP/1.1\n").await.unwrap();
+    let text = rest(&mut stream).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 400") && responses(&text) == 1, "{text}");
+}
+
+#[tokio::test]
+async fn a_rested_connection_with_half_a_head_is_cut_off() {
+    let front = start(quick()).await;
+    let mut stream = front.connect().await;
+    stream.write_all(GET.as_bytes()).await.unwrap();
+    until(&mut stream, "GET /a").await;
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    let begun = Instant::now();
+    stream.write_all(b"GET /").await.unwrap();
+    assert_eq!(rest(&mut stream).await.unwrap(), "");
+    assert!(begun.elapsed() >= Duration::from_millis(190) && begun.elapsed() < Duration::from_secs(2));
+    assert_eq!(front.counts.of(Count::HeadTimeout), 1);
+}
+
+#[tokio::test]
 async fn a_long_request_is_not_an_idle_connection() {
     let front = start(quick()).await;
     let mut stream = front.connect().await;

@@ -19,7 +19,8 @@ use super::front::Shared;
 use super::guard::{Guard, HeadLimits};
 use super::handler::Handler;
 use super::io::GuardedIo;
-use super::life::{Due, Life, Millis};
+use super::life::{Due, Life, Millis, since};
+use super::limits::Limits;
 use super::service::Service;
 use super::timer::{Alarm, TaskExecutor, TaskTimer};
 
@@ -45,7 +46,7 @@ where
     S: Service,
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let life = Arc::new(Life::new(shared.epoch, &shared.limits));
+    let accepted = since(shared.epoch);
     let mut alarm = Alarm::after(shared.limits.head_timeout);
     let first = {
         let draining = pin!(reached(shared.drain.phases(), Phase::Draining));
@@ -55,10 +56,12 @@ where
             Sniffed::Gone => return,
         }
     };
+    let h2 = first.starts_with(PREFACE);
+    let life = Arc::new(Life::new(shared.epoch, accepted, &shared.limits, !h2));
     let driver = Driver { shared: Arc::clone(&shared), life: Arc::clone(&life), alarm, rings: 0 };
     let permits = None;
     let handler = Handler { shared: Arc::clone(&shared), life: Arc::clone(&life), peer, permits };
-    if first.starts_with(PREFACE) {
+    if h2 {
         // HTTP/2 is the rarer one, and its state the larger: it must not make room in every task.
         Box::pin(serve_h2(driver, GuardedIo::new(io, life, None, first), handler)).await;
     } else {
@@ -72,28 +75,51 @@ where
     }
 }
 
-async fn serve_h1<S, T>(mut driver: Driver<S>, io: GuardedIo<T>, handler: Handler<S>)
+async fn serve_h1<S, T>(mut driver: Driver<S>, mut io: GuardedIo<T>, mut handler: Handler<S>)
 where
     S: Service,
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let limits = &driver.shared.limits;
+    loop {
+        // On the heap, so that it takes no room while the connection rests.
+        let connection = builder_h1(&driver.shared.limits).serve_connection(TokioIo::new(io), handler);
+        let mut http = Box::new(H1(connection));
+        let end = driver.run(&mut *http).await;
+        if end == End::Cut {
+            return;
+        }
+        let http1::Parts { io: hyper_io, read_buf, service, .. } = http.0.into_parts();
+        (io, handler) = (hyper_io.into_inner(), service);
+        // In doubt a connection is not kept: what hyper knew of a body is gone with it.
+        if end == End::Park && !io.leaves_unread() {
+            // hyper keeps two buffers of 8 KiB per connection. One that rests needs none of them.
+            io.put_back(&read_buf);
+            drop(read_buf);
+            if driver.park(&mut io).await {
+                continue;
+            }
+            return;
+        }
+        if io.leaves_unread() {
+            // Rare, and its future has a buffer.
+            Box::pin(linger(io.into_inner())).await;
+        }
+        return;
+    }
+}
+
+fn builder_h1(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
+    // The guard has counted already; hyper must only not be stricter than it. Its own maximum is 100,
+    // and quicker than any other.
+    if limits.headers_max > 100 {
+        builder.max_headers(limits.headers_max);
+    }
     builder
-        // The guard has counted already; hyper must only not be stricter.
-        .max_headers(limits.headers_max + 1)
         .max_buf_size(BUFFER_BYTES_MAX.max(2 * limits.head_bytes_max))
         // The driver's alarm covers all deadlines with one timer.
         .header_read_timeout(None);
-    let mut http = H1(builder.serve_connection(TokioIo::new(io), handler));
-    if !driver.run(&mut http).await {
-        return;
-    }
-    let io = http.0.into_parts().io.into_inner();
-    if io.leaves_unread() {
-        // Rare, and its future has a buffer.
-        Box::pin(linger(io.into_inner())).await;
-    }
+    builder
 }
 
 async fn serve_h2<S, T>(mut driver: Driver<S>, io: GuardedIo<T>, mut handler: Handler<S>)
@@ -175,17 +201,20 @@ struct Driver<S> {
 }
 
 impl<S: Service> Driver<S> {
-    /// Runs until the connection ends. `false` if it was cut off, and must only be dropped.
-    async fn run(&mut self, http: &mut impl Http) -> bool {
-        self.rearm();
+    /// Runs until the connection ends, is cut off, or may be parked.
+    async fn run(&mut self, http: &mut impl Http) -> End {
+        self.rearm(false);
         let draining = pin!(reached(self.shared.drain.phases(), Phase::Draining));
         match self.run_until(http, draining, Phase::Draining).await {
-            End::Ended => return true,
-            End::Cut => return false,
             End::Phase => http.wind_down(),
+            end => return end,
         }
         let cut = pin!(reached(self.shared.drain.phases(), Phase::Cut));
-        matches!(self.run_until(http, cut, Phase::Cut).await, End::Ended)
+        match self.run_until(http, cut, Phase::Cut).await {
+            End::Ended => End::Ended,
+            // When the process drains, no connection is kept.
+            End::Phase | End::Park | End::Cut => End::Cut,
+        }
     }
 
     async fn run_until(
@@ -213,22 +242,45 @@ impl<S: Service> Driver<S> {
                     self.ring_at(wake_by);
                 }
                 ready!(self.alarm.poll(cx));
-                match self.life.due(self.life.now()) {
+                match self.life.due(self.life.now(), false) {
                     Due::At(at) => self.ring_at(at),
+                    Due::Park => return Poll::Ready(End::Park),
                     Due::Idle if !goodbye => {
                         // An idle HTTP/1 connection ends at once; an HTTP/2 one says so first.
                         goodbye = true;
                         http.wind_down();
                         self.ring_at(self.life.now() + GOODBYE_TIME.as_millis() as Millis);
                     }
-                    Due::Idle => return Poll::Ready(End::Cut),
-                    Due::Head => {
-                        self.shared.counts.add(Count::HeadTimeout);
-                        return Poll::Ready(End::Cut);
+                    over => return Poll::Ready(self.over(over)),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Waits, with nothing but the socket, for the first bytes of the next request. `false` if none
+    /// will come.
+    async fn park<T: AsyncRead + Unpin>(&mut self, io: &mut GuardedIo<T>) -> bool {
+        self.rearm(true);
+        let mut draining = pin!(reached(self.shared.drain.phases(), Phase::Draining));
+        let mut listens = false;
+        poll_fn(move |cx| {
+            loop {
+                if let Poll::Ready(more) = io.poll_more(cx) {
+                    return Poll::Ready(more.unwrap_or(false));
+                }
+                if !listens || self.shared.drain.begun() {
+                    listens = true;
+                    if draining.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(false);
                     }
-                    Due::Write => {
-                        self.shared.counts.add(Count::WriteTimeout);
-                        return Poll::Ready(End::Cut);
+                }
+                ready!(self.alarm.poll(cx));
+                match self.life.due(self.life.now(), true) {
+                    Due::At(at) => self.ring_at(at),
+                    over => {
+                        self.over(over);
+                        return Poll::Ready(false);
                     }
                 }
             }
@@ -236,8 +288,17 @@ impl<S: Service> Driver<S> {
         .await
     }
 
-    fn rearm(&mut self) {
-        if let Due::At(at) = self.life.due(self.life.now()) {
+    fn over(&self, due: Due) -> End {
+        match due {
+            Due::Head => self.shared.counts.add(Count::HeadTimeout),
+            Due::Write => self.shared.counts.add(Count::WriteTimeout),
+            Due::Idle | Due::Park | Due::At(_) => {}
+        }
+        End::Cut
+    }
+
+    fn rearm(&mut self, parked: bool) {
+        if let Due::At(at) = self.life.due(self.life.now(), parked) {
             self.ring_at(at);
         }
     }
@@ -248,9 +309,15 @@ impl<S: Service> Driver<S> {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
+    /// hyper has ended it.
     Ended,
+    /// It must only be dropped.
     Cut,
+    /// It rests.
+    Park,
+    /// The drain went on.
     Phase,
 }
 

@@ -63,6 +63,12 @@ impl<T> GuardedIo<T> {
         self.inner
     }
 
+    /// Takes back good bytes that were handed on and not used.
+    pub(super) fn put_back(&mut self, bytes: &[u8]) {
+        self.held.splice(0..0, bytes.iter().copied());
+        self.ready += bytes.len();
+    }
+
     /// Takes note of what the guard says of `bytes[from..]`, and gives how many of them are good.
     fn judge(&mut self, bytes: usize, verdict: Verdict) -> usize {
         match verdict {
@@ -97,6 +103,8 @@ impl<T> GuardedIo<T> {
         }
         if self.ready > 0 {
             self.life.head_complete();
+        } else if self.seen > 0 {
+            self.life.head_begun();
         }
     }
 
@@ -148,7 +156,7 @@ impl<T: AsyncRead + Unpin> GuardedIo<T> {
     }
 
     /// Reads more behind what is held. `false` at the end of the stream.
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let mut piece = [0; PIECE_BYTES];
         let mut piece = ReadBuf::new(&mut piece);
         ready!(Pin::new(&mut self.inner).poll_read(cx, &mut piece))?;

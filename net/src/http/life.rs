@@ -15,6 +15,10 @@ use super::timer::now;
 /// Milliseconds since the front was bound, plus one, so that 0 can mean "not".
 pub(super) type Millis = u64;
 
+/// How long a connection rests before it is parked: so long that one in use never is, so short that
+/// a wave of new connections finds the memory of the wave before.
+const PARK: Millis = 20;
+
 const NOT: Millis = 0;
 const NEVER: Millis = u64::MAX;
 
@@ -36,6 +40,7 @@ pub(super) struct Life {
 
 #[derive(Clone, Copy, Debug)]
 struct Timeouts {
+    park: Millis,
     head: Millis,
     idle: Millis,
     write: Millis,
@@ -48,6 +53,8 @@ pub(super) enum Due {
     At(Millis),
     /// A head did not come in time.
     Head,
+    /// Nothing was asked for a while, and what hyper keeps for the connection may be given back.
+    Park,
     /// Nothing was asked for long enough.
     Idle,
     /// Nobody takes the response.
@@ -55,15 +62,17 @@ pub(super) enum Due {
 }
 
 impl Life {
-    pub(super) fn new(epoch: Instant, limits: &Limits) -> Life {
+    /// `accepted` by the clock of [`since`]; only some connections can be parked.
+    pub(super) fn new(epoch: Instant, accepted: Millis, limits: &Limits, parks: bool) -> Life {
         Life {
             epoch,
             timeouts: Timeouts {
+                park: if parks { PARK } else { NEVER / 4 },
                 head: millis(limits.head_timeout),
                 idle: millis(limits.idle_timeout),
                 write: millis(limits.write_timeout),
             },
-            accepted: since(epoch),
+            accepted,
             served: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
             quiet_since: AtomicU64::new(NOT),
@@ -91,8 +100,8 @@ impl Life {
         }
     }
 
-    /// What the alarm's ring means at `now`.
-    pub(super) fn due(&self, now: Millis) -> Due {
+    /// What the alarm's ring means at `now`, for a connection that is parked or not.
+    pub(super) fn due(&self, now: Millis, parked: bool) -> Due {
         let blocked = self.blocked_since.load(Ordering::Relaxed);
         if blocked != NOT {
             // A response that is still being written is neither idle nor in flight.
@@ -109,6 +118,9 @@ impl Life {
         let head = self.head_since.load(Ordering::Relaxed);
         let (deadline, over) = match (self.served.load(Ordering::Relaxed), head) {
             (false, _) => (self.accepted + self.timeouts.head, Due::Head),
+            (true, NOT) if !parked && self.timeouts.park < self.timeouts.idle => {
+                (quiet + self.timeouts.park, Due::Park)
+            }
             (true, NOT) => (quiet + self.timeouts.idle, Due::Idle),
             (true, head) => (head.max(quiet) + self.timeouts.head, Due::Head),
         };
@@ -125,10 +137,9 @@ impl Life {
     pub(super) fn request_ended(&self) {
         let now = self.now();
         self.quiet_since.store(now, Ordering::Relaxed);
-        if self.in_flight.fetch_sub(1, Ordering::Relaxed) == 1
-            && self.head_since.load(Ordering::Relaxed) != NOT
-        {
-            self.wake_by(now + self.timeouts.head);
+        if self.in_flight.fetch_sub(1, Ordering::Relaxed) == 1 {
+            let partial = self.head_since.load(Ordering::Relaxed) != NOT;
+            self.wake_by(now + if partial { self.timeouts.head } else { self.timeouts.park });
         }
     }
 
@@ -189,7 +200,8 @@ impl Life {
     }
 }
 
-fn since(epoch: Instant) -> Millis {
+/// The time now, as a connection counts it.
+pub(super) fn since(epoch: Instant) -> Millis {
     millis(now().saturating_duration_since(epoch)) + 1
 }
 
@@ -208,24 +220,40 @@ mod tests {
             write_timeout: Duration::from_millis(3_000),
             ..Limits::default()
         };
-        Life { accepted: 100, ..Life::new(now(), &limits) }
+        Life::new(now(), 100, &limits, false)
+    }
+
+    #[test]
+    fn a_connection_that_rests_is_parked_once() {
+        let life = Life::new(now(), 100, &Limits::default(), true);
+        assert_eq!(life.due(200, false), Due::At(5_100), "not before it has served");
+        life.request_begun();
+        assert_eq!(life.due(2_000, false), Due::At(62_000));
+        life.request_ended();
+        assert!(life.take_wake_by() <= life.now() + PARK);
+        life.quiet_since.store(3_000, Ordering::Relaxed);
+        assert_eq!(life.due(3_010, false), Due::At(3_020));
+        assert_eq!(life.due(3_020, false), Due::Park);
+        assert_eq!(life.due(3_100, true), Due::At(63_000));
+        life.head_begun();
+        assert!(matches!(life.due(3_100, false), Due::At(_)), "half a head is no rest");
     }
 
     #[test]
     fn a_connection_that_never_asks_is_closed_after_the_head_timeout() {
         let life = life();
-        assert_eq!(life.due(599), Due::At(600));
+        assert_eq!(life.due(599, false), Due::At(600));
         life.head_since.store(590, Ordering::Relaxed);
-        assert_eq!(life.due(600), Due::Head, "a late first byte gains nothing");
+        assert_eq!(life.due(600, false), Due::Head, "a late first byte gains nothing");
     }
 
     #[test]
     fn a_request_in_flight_is_never_due() {
         let life = life();
         life.request_begun();
-        assert_eq!(life.due(1_000_000), Due::At(1_006_000));
+        assert_eq!(life.due(1_000_000, false), Due::At(1_006_000));
         life.body_due(1_000_010);
-        assert_eq!(life.due(1_000_000), Due::At(1_000_010));
+        assert_eq!(life.due(1_000_000, false), Due::At(1_000_010));
         assert_eq!(life.take_wake_by(), 1_000_010);
         assert_eq!(life.take_wake_by(), NEVER);
     }
@@ -236,11 +264,11 @@ mod tests {
         life.request_begun();
         life.request_ended();
         life.quiet_since.store(1_000, Ordering::Relaxed);
-        assert_eq!(life.due(6_999), Due::At(7_000));
-        assert_eq!(life.due(7_000), Due::Idle);
+        assert_eq!(life.due(6_999, false), Due::At(7_000));
+        assert_eq!(life.due(7_000, false), Due::Idle);
         life.head_since.store(900, Ordering::Relaxed);
-        assert_eq!(life.due(1_499), Due::At(1_500), "counted from the end of the request before");
-        assert_eq!(life.due(1_500), Due::Head);
+        assert_eq!(life.due(1_499, false), Due::At(1_500), "counted from the end of the request before");
+        assert_eq!(life.due(1_500, false), Due::Head);
     }
 
     #[test]
@@ -249,10 +277,10 @@ mod tests {
         life.request_begun();
         life.written(false);
         life.blocked_since.store(1_000, Ordering::Relaxed);
-        assert_eq!(life.due(3_999), Due::At(4_000));
-        assert_eq!(life.due(4_000), Due::Write);
+        assert_eq!(life.due(3_999, false), Due::At(4_000));
+        assert_eq!(life.due(4_000, false), Due::Write);
         life.written(true);
-        assert!(matches!(life.due(4_000), Due::At(_)));
+        assert!(matches!(life.due(4_000, false), Due::At(_)));
     }
 
     #[test]
@@ -262,9 +290,9 @@ mod tests {
         life.request_ended();
         life.blocked_since.store(6_500, Ordering::Relaxed);
         life.quiet_since.store(1_000, Ordering::Relaxed);
-        assert_eq!(life.due(7_000), Due::At(9_500));
+        assert_eq!(life.due(7_000, false), Due::At(9_500));
         life.written(true);
-        assert_ne!(life.due(1_000), Due::Idle);
+        assert_ne!(life.due(1_000, false), Due::Idle);
         assert!(life.quiet_since.load(Ordering::Relaxed) < 1_000, "counted from the last write");
     }
 }
