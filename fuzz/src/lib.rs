@@ -1,6 +1,6 @@
 //! What the fuzz targets check, as ordinary functions: any bytes go in, and a panic is a bug.
 //!
-//! `tests/tests/corpus.rs` includes these files, too, and runs every input under `fuzz/corpus/` through
+//! `tests/tests/seeds.rs` includes these files, too, and runs every input under `fuzz/seeds/` through
 //! them on stable. So an input that once crashed becomes a test by being put there.
 
 pub mod json;

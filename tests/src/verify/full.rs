@@ -7,7 +7,8 @@ use crate::site;
 
 /// Runs each target of `fuzz/` for [`FUZZ_SECONDS`]. A crash leaves its input under `fuzz/artifacts/`.
 pub fn fuzz(shell: &mut Shell) -> Result<(), String> {
-    let manifest = shell.site.root.join("fuzz").join("Cargo.toml");
+    let fuzz = shell.site.root.join("fuzz");
+    let manifest = fuzz.join("Cargo.toml");
     let mut metadata = site::cargo();
     metadata.args(["metadata", "--format-version", "1", "--no-deps", "--manifest-path"]).arg(&manifest);
     let answer = metadata.output().map_err(|error| format!("`cargo metadata` does not start: {error}"))?;
@@ -18,8 +19,12 @@ pub fn fuzz(shell: &mut Shell) -> Result<(), String> {
         return Err("fuzz/ has no targets".to_owned());
     }
     for target in targets {
+        // What it finds by itself grows in `corpus`, which git ignores; `seeds` stays as it is.
+        let (corpus, seeds) = (fuzz.join("corpus").join(&target), fuzz.join("seeds").join(&target));
+        std::fs::create_dir_all(&corpus).map_err(|error| format!("{}: {error}", corpus.display()))?;
         let mut command = site::cargo_nightly();
-        command.args(["fuzz", "run", &target, "--", &format!("-max_total_time={FUZZ_SECONDS}")]);
+        command.args(["fuzz", "run", &target]).args([&corpus, &seeds]);
+        command.args(["--", &format!("-max_total_time={FUZZ_SECONDS}")]);
         shell.run(command)?;
     }
     Ok(())

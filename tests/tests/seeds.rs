@@ -1,4 +1,4 @@
-//! Every input under `fuzz/corpus/` through its check, on stable: what crashed once stays mended.
+//! Every input under `fuzz/seeds/` through its check, on stable: what crashed once stays mended.
 
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
@@ -6,10 +6,10 @@ mod fuzz;
 use std::path::Path;
 
 #[test]
-fn every_input_of_the_corpus_passes() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+fn every_input_of_the_seeds_passes() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
     for (name, check) in fuzz::CHECKS {
-        let folder = corpus.join(name);
+        let folder = seeds.join(name);
         let files =
             std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let mut count = 0;
@@ -26,9 +26,9 @@ fn every_input_of_the_corpus_passes() {
 /// The inputs as they are find little; cut and bent in simple ways they find more.
 #[test]
 fn bent_inputs_pass_too() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
     for (name, check) in fuzz::CHECKS {
-        for file in std::fs::read_dir(corpus.join(name)).expect("the corpus is there") {
+        for file in std::fs::read_dir(seeds.join(name)).expect("the seeds is there") {
             let input =
                 std::fs::read(file.expect("a folder can be listed").path()).expect("an input can be read");
             for at in 0..input.len().min(512) {
