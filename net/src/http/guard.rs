@@ -129,13 +129,14 @@ impl Head {
     fn read(&mut self, bytes: &[u8], limits: &HeadLimits) -> Step {
         let from = self.scanned;
         for end in memchr::memchr_iter(b'\n', &bytes[from..]).map(|at| from + at) {
+            // First of all, as it is for a head that comes byte by byte.
+            if end >= limits.bytes_max {
+                return Step::Bad(self.too_large());
+            }
             let line = &bytes[self.line_start..end];
             let Some((b'\r', line)) = line.split_last() else {
                 return bad("a line that ends with LF alone");
             };
-            if end >= limits.bytes_max {
-                return Step::Bad(self.too_large());
-            }
             let used = end + 1;
             (self.scanned, self.line_start) = (used, used);
             let result = match (self.lines, line.is_empty()) {
