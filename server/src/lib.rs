@@ -6,9 +6,12 @@
 pub mod app_settings;
 pub mod host;
 pub mod limits;
+pub mod meta_calls;
 pub mod methods;
 pub mod model;
 pub mod problem;
 pub mod registry;
+pub mod roles;
+pub mod secrets;
 pub mod store;
 pub mod types;

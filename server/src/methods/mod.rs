@@ -3,18 +3,20 @@
 //! Must never learn: HTTP, how many members there are, the clock. A handler reads rows of roots, writes one
 //! root, and gives steps along for the others.
 
+pub mod admin;
+pub mod app;
+pub mod cluster;
+pub mod permission;
 pub mod system;
 
 use crate::registry::Method;
 
 /// Every method of the program. One line per service, in alphabetical order.
 pub fn all() -> Vec<Method> {
-    [
-        system::methods(), //
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    [admin::methods(), app::methods(), cluster::methods(), permission::methods(), system::methods()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[cfg(test)]

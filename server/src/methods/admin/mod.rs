@@ -1,0 +1,46 @@
+//! `admin`: what the people who run an app, and its own server, can set: settings and keys.
+//!
+//! Must never learn: the cluster. What the operator does is in `cluster`.
+
+mod keys;
+mod settings;
+
+pub use keys::{KeyView, NewKey, put_key};
+
+use crate::problem::Code;
+use crate::registry::{Idempotency, Method, Role};
+
+/// The service's methods.
+pub fn methods() -> Vec<Method> {
+    vec![
+        Method::procedure("admin.createKey", keys::create)
+            .role(Role::AppAdmin)
+            .idempotency(Idempotency::ClientId)
+            .emits(&["key.created"])
+            .errors(&[Code::TooLarge])
+            .about("Makes a key of the app. Its secret is in the first reply only, never in a repeated one."),
+        Method::procedure("admin.deleteKey", keys::delete)
+            .role(Role::AppAdmin)
+            .emits(&["key.deleted"])
+            .errors(&[Code::NotFound])
+            .about("Revokes a key for ever."),
+        Method::query("admin.getSettings", settings::get)
+            .role(Role::AppAdmin)
+            .about("Shows the app's settings, their revision, and the revisions that are kept."),
+        Method::query("admin.listKeys", keys::list)
+            .role(Role::AppAdmin)
+            .about("Lists the app's keys, revoked ones included, never their secrets."),
+        Method::procedure("admin.rollbackSettings", settings::rollback)
+            .role(Role::AppAdmin)
+            .idempotency(Idempotency::NaturalRev)
+            .emits(&["app.updated"])
+            .errors(&[Code::StaleRevision, Code::NotFound])
+            .about("Puts the settings of an earlier revision in force again, as a new revision."),
+        Method::procedure("admin.updateSettings", settings::update)
+            .role(Role::AppAdmin)
+            .idempotency(Idempotency::NaturalRev)
+            .emits(&["app.updated"])
+            .errors(&[Code::StaleRevision, Code::TooLarge])
+            .about("Changes settings: what is absent stays, null goes back to its default. Twenty revisions are kept."),
+    ]
+}

@@ -1,0 +1,319 @@
+//! `cluster`: what the operator does, on the admin listener only: apps, their first keys, and how the
+//! member is.
+//!
+//! Must never learn: what is in an app. The operator has no rights there.
+
+use gomer_core::id::{Id, Partition};
+use gomer_core::meta::command::{MetaCommand, is_app_name};
+use gomer_core::meta::state::App;
+use gomer_core::shard::ShardStatus;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::admin::{KeyView, NewKey, put_key};
+use super::app::State;
+use crate::problem::Code;
+use crate::registry::{Cache, Call, Idempotency, Method, Reply, Rev, Role, Scope, Stop};
+use crate::types::{Empty, Limit, Page, Text, Timestamp, Uuid};
+
+/// The service's methods.
+pub fn methods() -> Vec<Method> {
+    vec![
+        Method::procedure("cluster.createApp", create_app)
+            .role(Role::Operator)
+            .scope(Scope::Cluster)
+            .idempotency(Idempotency::ClientId)
+            .emits(&["app.created"])
+            .errors(&[Code::NameTaken])
+            .about("Makes an app. Its first keys are made with cluster.createKey."),
+        Method::procedure("cluster.createKey", create_key)
+            .role(Role::Operator)
+            .scope(Scope::Cluster)
+            .idempotency(Idempotency::ClientId)
+            .emits(&["key.created"])
+            .errors(&[Code::NotFound, Code::TooLarge])
+            .about("Makes a key of an app: how its first administrator gets in. The secret is in the first reply only."),
+        Method::query("cluster.getStatus", get_status)
+            .role(Role::Operator)
+            .scope(Scope::Cluster)
+            .about("Shows how the member is: partitions with their positions, queues, and what was written."),
+        Method::query("cluster.listApps", list_apps)
+            .role(Role::Operator)
+            .scope(Scope::Cluster)
+            .errors(&[Code::CursorInvalid])
+            .about("Lists the apps by name."),
+        Method::procedure("cluster.updateApp", update_app)
+            .role(Role::Operator)
+            .scope(Scope::Cluster)
+            .idempotency(Idempotency::NaturalRev)
+            .emits(&["app.updated"])
+            .errors(&[Code::NotFound, Code::StaleRevision])
+            .about("Changes an app's title or state (active, read only, frozen)."),
+    ]
+}
+
+/// An app.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct AppView {
+    /// The id it was created with.
+    id: Uuid,
+    /// Its name in addresses.
+    name: String,
+    /// What people read.
+    title: String,
+    /// What it may do.
+    state: State,
+    /// When it was made.
+    created_at: Timestamp,
+    /// Keys that are not revoked.
+    keys: usize,
+    /// Its revision: title and state.
+    rev: Rev,
+}
+
+impl AppView {
+    fn of(call: &Call, app: &App) -> AppView {
+        AppView {
+            id: app.uuid.into(),
+            name: app.name.clone(),
+            title: app.title.clone(),
+            state: app.state.into(),
+            created_at: app.created.into(),
+            keys: app.keys.values().filter(|key| !key.revoked).count(),
+            rev: call.meta_rev(app.rev),
+        }
+    }
+}
+
+/// A new app.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CreateApp {
+    /// Its id, chosen by the caller.
+    id: Uuid,
+    /// Its name in addresses: 1 to 63 of a-z, 0-9 and -, with - neither first nor last. Never changes.
+    #[schemars(regex(pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"))]
+    name: String,
+    /// What people read; by default the name.
+    title: Option<Text<1, 200>>,
+}
+
+async fn create_app(call: Call, args: CreateApp) -> Result<Reply<AppView>, Stop> {
+    call.replay_meta().await?;
+    if !is_app_name(&args.name) {
+        let rule = "1 to 63 of a-z, 0-9 and -, with - neither first nor last.";
+        return Err(Stop::invalid("/name", "value", rule));
+    }
+    let title = args.title.map_or_else(|| args.name.clone(), |title| title.0);
+    let id = args.id.0;
+    let create = MetaCommand::CreateApp { id, name: args.name, title, secret: call.cluster.secret() };
+    call.cluster.change_meta(create).await?;
+    answer(&call, id).await
+}
+
+async fn answer(call: &Call, id: Id) -> Result<Reply<AppView>, Stop> {
+    let state = call.cluster.meta();
+    let app = state.app_by_uuid(id).ok_or_else(Stop::not_found)?;
+    let view = AppView::of(call, app);
+    call.meta_reply(Some(view.rev), view, &AppView::of(call, app)).await
+}
+
+/// A new key of an app.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CreateKey {
+    /// The name of the app.
+    app: String,
+    /// The key.
+    key: NewKey,
+}
+
+async fn create_key(call: Call, args: CreateKey) -> Result<Reply<KeyView>, Stop> {
+    call.replay_meta().await?;
+    let app = call.cluster.meta().apps.get(&args.app).map(|app| app.id).ok_or_else(Stop::not_found)?;
+    put_key(&call, app, args.key).await
+}
+
+/// Which apps.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ListApps {
+    /// How many at most.
+    #[serde(default)]
+    limit: Limit<100, 1_000>,
+    /// From an earlier page.
+    cursor: Option<String>,
+}
+
+async fn list_apps(call: Call, args: ListApps) -> Result<Reply<Page<AppView>>, Stop> {
+    use std::ops::Bound::{Excluded, Unbounded};
+    // The operator may see every name there is: nothing in a cursor is to be protected.
+    if args.cursor.as_deref().is_some_and(|cursor| !is_app_name(cursor)) {
+        return Err(Code::CursorInvalid.into());
+    }
+    let state = call.cluster.meta();
+    let from = args.cursor.clone().map_or(Unbounded, Excluded);
+    let mut apps = state.apps.range((from, Unbounded)).map(|(_, app)| app);
+    let items: Vec<AppView> =
+        apps.by_ref().take(args.limit.0 as usize).map(|app| AppView::of(&call, app)).collect();
+    let cursor = items.last().map(|app| app.name.clone()).or(args.cursor);
+    Ok(Reply::new(Page { items, cursor, end: apps.next().is_none() }))
+}
+
+/// A change of an app.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct UpdateApp {
+    /// The id it was created with.
+    id: Uuid,
+    /// What people read.
+    title: Option<Text<1, 200>>,
+    /// What it may do.
+    state: Option<State>,
+    /// Refuse if the app is not at this revision. The same as `If-Match`.
+    if_rev: Option<Rev>,
+}
+
+async fn update_app(call: Call, args: UpdateApp) -> Result<Reply<AppView>, Stop> {
+    call.replay_meta().await?;
+    let state = call.cluster.meta();
+    let app = state.app_by_uuid(args.id.0).ok_or_else(Stop::not_found)?.id;
+    let change = |if_rev| MetaCommand::UpdateApp {
+        app,
+        if_rev,
+        title: args.title.map(|title| title.0),
+        state: args.state.map(Into::into),
+    };
+    match call.change_meta(args.if_rev, change).await {
+        Ok(_) => answer(&call, args.id.0).await,
+        Err(stop) => {
+            let state = call.cluster.meta();
+            let app = state.app_by_uuid(args.id.0).ok_or_else(Stop::not_found)?;
+            let now = AppView::of(&call, app);
+            Err(stop.or_stale(now.rev, &now))
+        }
+    }
+}
+
+/// How the cluster is.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    /// Version of the program that answers.
+    version: &'static str,
+    /// As of when, in milliseconds since 1970.
+    as_of_ms: u64,
+    /// Position of the metadata.
+    generation: u64,
+    /// How many apps there are.
+    apps: usize,
+    /// Live connections that wait for changes, counted by what they watch.
+    watching: usize,
+    /// The members. One.
+    members: Vec<MemberStatus>,
+    /// The partitions, by number.
+    partitions: Vec<PartitionStatus>,
+}
+
+/// How a member is.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct MemberStatus {
+    /// Its number.
+    id: &'static str,
+    /// `valid`, or `suspect` while it does not trust some of its rows.
+    state: &'static str,
+    /// Whether it takes requests.
+    ready: bool,
+    /// Partitions that it holds.
+    partitions: usize,
+    /// Partitions that it leads.
+    leaders: usize,
+    /// What waits.
+    queues: Queues,
+    /// Log syncs since the start.
+    syncs: u64,
+    /// Log entries written since the start.
+    entries: u64,
+    /// Rows written since the start.
+    rows: u64,
+    /// Checkpoints since the start.
+    checkpoints: u64,
+    /// Bytes in the memory tables.
+    table_bytes: usize,
+}
+
+/// What waits.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Queues {
+    /// Steps for other partitions.
+    steps: usize,
+    /// Fan-outs under way.
+    pipes: usize,
+}
+
+/// How a partition is.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct PartitionStatus {
+    /// Its number.
+    id: u16,
+    /// The member that leads it.
+    leader: &'static str,
+    /// The members that hold it.
+    replicas: [&'static str; 1],
+    /// What it has applied.
+    position: u64,
+    /// Whether it does not trust its rows.
+    suspect: bool,
+}
+
+const MEMBER: &str = "1";
+
+async fn get_status(call: Call, _: Empty) -> Result<Reply<Status>, Stop> {
+    let meta = call.cluster.meta();
+    let (meta_shard, shards) = call.cluster.status();
+    let mut partitions: Vec<PartitionStatus> = shards
+        .iter()
+        .flat_map(|shard| shard.positions.iter().map(move |at| (shard, at)))
+        .map(|(shard, (Partition(id), position))| PartitionStatus {
+            id: *id,
+            leader: MEMBER,
+            replicas: [MEMBER],
+            position: position.0,
+            suspect: shard.suspect.contains(&Partition(*id)),
+        })
+        .collect();
+    partitions.sort_by_key(|partition| partition.id);
+    let all = || shards.iter().chain([&meta_shard]);
+    let sum = |of: fn(&ShardStatus) -> u64| all().map(of).sum();
+    let suspect = all().any(|shard| !shard.suspect.is_empty());
+    let member = MemberStatus {
+        id: MEMBER,
+        state: if suspect { "suspect" } else { "valid" },
+        ready: call.host.health.reasons().is_empty(),
+        partitions: partitions.len(),
+        leaders: partitions.len(),
+        queues: Queues {
+            steps: all().map(|shard| shard.steps).sum(),
+            pipes: all().map(|shard| shard.pipes).sum(),
+        },
+        syncs: sum(|shard| shard.syncs),
+        entries: sum(|shard| shard.entries),
+        rows: sum(|shard| shard.rows),
+        checkpoints: sum(|shard| shard.checkpoints),
+        table_bytes: all().map(|shard| shard.table_bytes).sum(),
+    };
+    let status = Status {
+        version: env!("CARGO_PKG_VERSION"),
+        as_of_ms: call.now.wall.as_millis(),
+        generation: meta.position.0,
+        apps: meta.apps.len(),
+        watching: call.cluster.watching(),
+        members: vec![member],
+        partitions,
+    };
+    Ok(Reply::new(status).cache(Cache::Never))
+}
