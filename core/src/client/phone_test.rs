@@ -271,6 +271,18 @@ fn a_pull_that_was_out_before_the_push_does_not_end_what_it_cannot_have_seen() {
 }
 
 #[test]
+fn an_edit_is_shown_until_the_end_of_a_pull_that_was_sent_after_it_was_done() {
+    let mut pocket = Pocket::at_rest(vec![]);
+    pocket.tell(Event::AppWrites(write("1", "hello")));
+    pocket.settle(&[(200, "")]);
+    pocket.answer("sync.pull", 200, page(vec![put("0", "news")], "c2", true));
+    pocket.answer("sync.pull", 200, page(vec![put("2", "more")], "c3", false));
+    assert_eq!(pocket.texts(), ["0=news", "1=hello", "2=more"], "what follows may bring it");
+    pocket.answer("sync.pull", 200, page(vec![], "c4", true));
+    assert_eq!(pocket.texts(), ["0=news", "2=more"], "the server has the last word");
+}
+
+#[test]
 fn only_the_position_of_a_push_is_sent_back() {
     let mut pocket = Pocket::at_rest(vec![]);
     pocket.tell(Event::AppWrites(write("1", "hello")));

@@ -382,8 +382,18 @@ impl World {
             self.carry_out(n, action);
         }
         if doable.is_some() {
-            self.crash(n);
+            return self.crash(n);
         }
+        self.check_stored(n);
+    }
+
+    /// What is in memory and what is stored never differ once the actions are done.
+    fn check_stored(&self, n: usize) {
+        let Handset { phone, stored, .. } = &self.handsets[n];
+        assert!(phone.cache().rows().eq(&stored.rows), "rows");
+        assert!(phone.queue().operations().eq(stored.operations.values()), "operations");
+        assert!(phone.queue().reports().eq(stored.reports.values()), "reports");
+        assert_eq!(*phone.cursor(), stored.cursor);
     }
 
     /// A phone reads its own writes: an edit lies over the cache until the cache holds its result.
