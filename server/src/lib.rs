@@ -4,6 +4,7 @@
 //! [`host`], [`limits`], [`store`].
 
 pub mod app_settings;
+pub mod cursor;
 pub mod first_start;
 pub mod host;
 pub mod limits;
