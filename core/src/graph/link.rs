@@ -148,7 +148,7 @@ pub fn delete(txn: &mut Txn<'_>, edit: &Edit, ty: LinkType, to: Id) -> Result<Do
     txn.remove(slot_key(edit.place, ty, to))?;
     txn.remove(order_key(edit.place, ty, old.time, to))?;
     recount(txn, edit, ty, -1)?;
-    edit.bury(txn, RowRef::Link(ty, to), (old.link.section, old.link.rev), Id::NIL)?;
+    edit.bury(txn, RowRef::Link(ty, to), (old.link.section, old.link.rev), Id::NIL, None)?;
     Ok(Done::Changed(edit.position))
 }
 

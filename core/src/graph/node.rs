@@ -209,7 +209,7 @@ pub fn delete(txn: &mut Txn<'_>, edit: &Edit, id: Id) -> Result<Done, Refused> {
         return Ok(Done::Unchanged(Position::ZERO));
     };
     txn.remove(key(edit.place, id))?;
-    edit.bury(txn, RowRef::Node(id), (node.section, node.rev), node.author)?;
+    edit.bury(txn, RowRef::Node(id), (node.section, node.rev), node.author, Some(node.ty))?;
     Ok(Done::Changed(edit.position))
 }
 

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Fault, Refused};
-use crate::id::{Id, Position, Section};
+use crate::id::{Id, NodeType, Position, Section};
 use crate::store::StoreFault;
 use crate::time::Time;
 
@@ -86,10 +86,11 @@ impl Edit {
         row: RowRef,
         before: (Section, Position),
         author: Id,
+        ty: Option<NodeType>,
     ) -> Result<(), StoreFault> {
         let (section, _) = before;
         self.touch(txn, row, section, Some(before))?;
-        let tombstone = Tombstone { section, position: self.position, time: self.time, author };
+        let tombstone = Tombstone { section, position: self.position, time: self.time, author, ty };
         txn.put(tombstone::key(self.place, row), &tombstone)
     }
 

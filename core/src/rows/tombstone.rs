@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Id, Position, Section};
+use crate::id::{Id, NodeType, Position, Section};
 use crate::time::Time;
 
 use super::key::{KeyReader, KeyWriter, Place, RowRef};
@@ -19,6 +19,8 @@ pub struct Tombstone {
     pub time: Time,
     /// Who made what was deleted.
     pub author: Id,
+    /// Of a node: what it was, so that a follower learns which of its things is gone.
+    pub ty: Option<NodeType>,
 }
 
 impl Row for Tombstone {

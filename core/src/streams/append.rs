@@ -64,5 +64,5 @@ pub(super) fn remove(
     txn.remove(entry_key)?;
     let retracted = Some((edit.time, edit.position));
     txn.put(slot_key(edit.place, stream, id), &EntrySlot { retracted, ..slot })?;
-    edit.bury(txn, RowRef::Entry(stream, id), (entry.section, entry.rev), entry.activity.actor)
+    edit.bury(txn, RowRef::Entry(stream, id), (entry.section, entry.rev), entry.activity.actor, None)
 }

@@ -127,14 +127,14 @@ fn resolve(
         }
         return Ok(Some(item));
     }
-    if get::<Tombstone>(rows, &tombstone::key(place, row))?.is_none() {
+    let Some(tombstone) = get::<Tombstone>(rows, &tombstone::key(place, row))? else {
         return Err(StoreFault::Corrupt(format!(
             "{row:?} is in the change index, and neither live nor deleted"
         )));
-    }
+    };
     let count = match row {
         RowRef::Link(ty, _) => Some(link::count(rows, place, ty)?),
         _ => None,
     };
-    Ok(Some(DeltaItem::Gone(row, position, count)))
+    Ok(Some(DeltaItem::Gone(row, position, count, tombstone.ty)))
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Id, LinkType, Order, Position, Section, StreamId};
+use crate::id::{Id, LinkType, NodeType, Order, Position, Section, StreamId};
 use crate::rows::RowRef;
 use crate::rows::mark::Mark;
 use crate::rows::name::Name;
@@ -78,8 +78,8 @@ pub enum DeltaItem {
     Entry(StreamId, EntryView),
     /// The mark as it is now.
     Mark(StreamId, Mark),
-    /// It is gone since this position. For a link: its list's count.
-    Gone(RowRef, Position, Option<u64>),
+    /// It is gone since this position. For a link: its list's count. For a node: what it was.
+    Gone(RowRef, Position, Option<u64>, Option<NodeType>),
 }
 
 /// A page of changes. It never ends inside a position.
