@@ -48,6 +48,8 @@ pub const PUBLISHED: StreamId = StreamId(2);
 pub const FEED: StreamId = StreamId(3);
 /// Posts that carry a tag, in the tag's root.
 pub const TAG: StreamId = StreamId(4);
+/// What a post said before its edits, in the post's root.
+pub const REVISIONS: StreamId = StreamId(5);
 
 /// The first type of an app's own.
 pub const OWN_TYPES_FROM: u16 = 1024;

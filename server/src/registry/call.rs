@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use gomer_core::fault::Fault;
 use gomer_core::id::{Id, Position, Root};
 use gomer_core::meta::state::App;
-use gomer_core::time::Now;
+use gomer_core::time::{Now, Time};
 use gomer_core::vnode::command::{OpKey, Outcome, Precondition, Write};
 use gomer_core::vnode::query::{Answer, Query};
 use gomer_net::cluster::Cluster;
@@ -43,6 +43,10 @@ pub struct Call {
     pub if_match: Option<Rev>,
     /// The position of the root that the caller knew when it queued this (`sync.push`).
     pub known: Option<Position>,
+    /// When the device says that it was edited (`sync.push`).
+    pub edited: Option<Time>,
+    /// From `Last-Event-ID`.
+    pub last_event_id: Option<String>,
     /// The address that asks.
     pub client: IpAddr,
     /// Names this call in logs and problems.
