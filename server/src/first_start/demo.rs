@@ -170,6 +170,8 @@ impl Demo {
             op: None,
             if_match: None,
             known: None,
+            edited: None,
+            last_event_id: None,
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             trace: Trace::default(),
             seen: Arc::default(),
