@@ -21,6 +21,17 @@ pub fn binary() -> PathBuf {
     path
 }
 
+/// The binary under test as a command, without settings from the environment: only what the test says.
+pub fn program() -> Command {
+    let mut command = Command::new(binary());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("GOMER_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// How to start a server.
 #[derive(Debug)]
 pub struct Start {
@@ -59,12 +70,11 @@ impl Start {
         std::fs::create_dir_all(&self.data).expect("a test can make its data directory");
         let log = self.data.with_extension("log");
         let stderr = File::options().create(true).append(true).open(&log).expect("a test can write a log");
-        let mut child = Command::new(binary())
+        let mut child = program()
             .arg("serve")
             .arg("--data")
             .arg(&self.data)
             .args(&self.args)
-            .env_remove("RUST_LOG")
             .envs(self.env)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -188,7 +198,7 @@ impl Drop for Gomer {
 
 /// Runs the binary to its end with these arguments: status, standard output, standard error.
 pub fn run(args: &[&str]) -> (ExitStatus, String, String) {
-    let output = Command::new(binary()).args(args).stdin(Stdio::null()).output().expect("the binary starts");
+    let output = program().args(args).stdin(Stdio::null()).output().expect("the binary starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status, text(&output.stdout), text(&output.stderr))
 }
