@@ -12,6 +12,8 @@ use gomer_core::meta::state::App;
 use gomer_core::time::Time;
 use gomer_net::cluster::Cluster;
 
+use crate::auth::mail::{KeptMail, Mailer};
+use crate::auth::password::{CheapHasher, PasswordHasher};
 use crate::limits::Limits;
 use crate::registry::Registry;
 
@@ -27,17 +29,39 @@ pub struct Host {
     pub health: Health,
     /// Stands for the app in calls on `/v1/-/`.
     pub nowhere: Arc<App>,
+    /// Hashes passwords.
+    pub passwords: Arc<dyn PasswordHasher>,
+    /// Takes mail.
+    pub mailer: Arc<dyn Mailer>,
+}
+
+/// What the simulator and tests have a cheap one of.
+pub struct Edges {
+    /// Hashes passwords.
+    pub passwords: Arc<dyn PasswordHasher>,
+    /// Takes mail.
+    pub mailer: Arc<dyn Mailer>,
+}
+
+impl Edges {
+    /// Passwords cost nothing, and mail is kept in memory: never for people's passwords.
+    pub fn cheap() -> (Edges, Arc<KeptMail>) {
+        let mail = Arc::new(KeptMail::default());
+        (Edges { passwords: Arc::new(CheapHasher), mailer: mail.clone() }, mail)
+    }
 }
 
 impl Host {
     /// A host over this cluster, with every method of the program.
-    pub fn new(cluster: Cluster) -> Arc<Host> {
+    pub fn new(cluster: Cluster, edges: Edges) -> Arc<Host> {
         Arc::new(Host {
             cluster,
             registry: Registry::new(crate::methods::all()),
             limits: Limits::default(),
             health: Health::default(),
             nowhere: Arc::new(nowhere()),
+            passwords: edges.passwords,
+            mailer: edges.mailer,
         })
     }
 }

@@ -4,6 +4,7 @@
 //! [`host`], [`limits`], [`store`].
 
 pub mod app_settings;
+pub mod auth;
 pub mod cursor;
 pub mod first_start;
 pub mod host;
@@ -11,9 +12,11 @@ pub mod limits;
 pub mod meta_calls;
 pub mod methods;
 pub mod model;
+pub mod names;
 pub mod problem;
 pub mod registry;
 pub mod roles;
 pub mod secrets;
 pub mod store;
 pub mod types;
+pub mod visibility;

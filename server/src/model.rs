@@ -14,9 +14,9 @@ pub const CREDENTIAL: NodeType = NodeType(4);
 pub const SETTINGS: NodeType = NodeType(5);
 /// A role that was granted; in the profile's root. See [`grant_id`].
 pub const GRANT: NodeType = NodeType(6);
-/// A one-time code; in the profile's root, never synced.
+/// A one-time code; in the root of the address it was sent to, never synced.
 pub const CODE: NodeType = NodeType(7);
-/// Something that a profile mutes; in its root.
+/// Not used: what a profile mutes is a link. See [`MUTES`].
 pub const MUTE: NodeType = NodeType(8);
 /// Reaction counts of an object; in the object's root.
 pub const COUNTS: NodeType = NodeType(9);
@@ -33,6 +33,8 @@ pub const REQUESTED_BY: LinkType = LinkType(4);
 pub const BLOCKS: LinkType = LinkType(5);
 /// The inverse, in the other's root, never synced.
 pub const BLOCKED_BY: LinkType = LinkType(6);
+/// Me to what I mute: a profile, a thread, or an id that follows from a word.
+pub const MUTES: LinkType = LinkType(7);
 /// Me to what I like.
 pub const LIKES: LinkType = LinkType(8);
 /// The inverse, in the object's root.
@@ -50,6 +52,12 @@ pub const FEED: StreamId = StreamId(3);
 pub const TAG: StreamId = StreamId(4);
 /// What a post said before its edits, in the post's root.
 pub const REVISIONS: StreamId = StreamId(5);
+
+/// Who joined the app, in its directory's root.
+pub const DIRECTORY: StreamId = StreamId(5);
+
+/// The verb of an entry in the directory.
+pub const JOINED: u16 = 20;
 
 /// The first type of an app's own.
 pub const OWN_TYPES_FROM: u16 = 1024;
