@@ -5,18 +5,34 @@
 
 pub mod admin;
 pub mod app;
+pub mod auth;
+pub mod block;
 pub mod cluster;
+pub mod device;
+pub mod follow;
 pub mod permission;
+pub mod profile;
 pub mod system;
 
 use crate::registry::Method;
 
 /// Every method of the program. One line per service, in alphabetical order.
 pub fn all() -> Vec<Method> {
-    [admin::methods(), app::methods(), cluster::methods(), permission::methods(), system::methods()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        admin::methods(),
+        app::methods(),
+        auth::methods(),
+        block::methods(),
+        cluster::methods(),
+        device::methods(),
+        follow::methods(),
+        permission::methods(),
+        profile::methods(),
+        system::methods(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[cfg(test)]
