@@ -394,6 +394,23 @@ async fn requests_over_the_budget_are_busy_at_once() {
 }
 
 #[tokio::test]
+async fn bodies_share_a_budget_of_memory() {
+    let front = start(Limits { body_memory_max: 100_000, ..Limits::default() }).await;
+    let large = post("/big", "Content-Length: 70000\r\n", &"x".repeat(69_999));
+    let mut first = front.connect().await;
+    first.write_all(large.as_bytes()).await.unwrap();
+    within(Duration::from_secs(2), "it is read", || front.drain.requests() == 1).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let last = large.replacen("Host", "Connection: close\r\nHost", 1);
+    let text = front.exchange(format!("{last}x").as_bytes()).await;
+    assert!(text.starts_with("HTTP/1.1 503") && text.ends_with("refused: Busy"), "{text}");
+    first.write_all(b"x").await.unwrap();
+    until(&mut first, "70000").await;
+    first.write_all(format!("{large}x").as_bytes()).await.unwrap();
+    until(&mut first, "70000").await;
+}
+
+#[tokio::test]
 async fn the_client_is_named_by_trusted_proxies_only() {
     let ask = b"GET /client HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 6.6.6.6, 192.0.2.9\r\nConnection: close\r\n\r\n";
     let front = start(Limits::default()).await;

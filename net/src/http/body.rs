@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -24,13 +25,49 @@ pub(super) enum Wakes {
     Own,
 }
 
-/// Reads a body to its end: at most `limit` bytes, within the limits of time.
+/// What the bodies of a process hold together.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    bytes: AtomicU64,
+}
+
+/// One body's share of it; given back when dropped.
+pub(super) struct Share<'a> {
+    held: &'a Held,
+    bytes: u64,
+}
+
+impl Held {
+    /// A share of nothing.
+    pub(super) fn share(&self) -> Share<'_> {
+        Share { held: self, bytes: 0 }
+    }
+}
+
+impl Share<'_> {
+    /// Takes more; `false` if all together would then hold more than `max`.
+    fn grow(&mut self, bytes: u64, max: u64) -> bool {
+        self.bytes += bytes;
+        self.held.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= max
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            self.held.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Reads a body to its end: at most `limit` bytes, within the limits of time and memory.
 pub(super) async fn read(
     mut body: Incoming,
     limit: u64,
     limits: &Limits,
     life: &Life,
     wakes: Wakes,
+    share: &mut Share<'_>,
 ) -> Result<Bytes, Refusal> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
@@ -39,7 +76,8 @@ pub(super) async fn read(
     if body.size_hint().lower() > limit {
         return Err(Refusal::BodyTooLarge { limit });
     }
-    let mut reading = Reading { limit, limits, life, wakes, got: Got::default(), started: None, alarm: None };
+    let mut reading =
+        Reading { limit, limits, life, wakes, share, got: Got::default(), started: None, alarm: None };
     let result = poll_fn(|cx| reading.poll(&mut body, cx)).await;
     if reading.started.is_some() {
         life.body_ended();
@@ -47,18 +85,19 @@ pub(super) async fn read(
     result
 }
 
-struct Reading<'a> {
+struct Reading<'a, 'h> {
     limit: u64,
     limits: &'a Limits,
     life: &'a Life,
     wakes: Wakes,
+    share: &'a mut Share<'h>,
     got: Got,
     /// When the body was first waited for.
     started: Option<Millis>,
     alarm: Option<Alarm>,
 }
 
-impl Reading<'_> {
+impl Reading<'_, '_> {
     fn poll(&mut self, body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Result<Bytes, Refusal>> {
         loop {
             match Pin::new(&mut *body).poll_frame(cx) {
@@ -67,6 +106,9 @@ impl Reading<'_> {
                     let Ok(data) = frame.into_data() else { continue };
                     if self.got.bytes() + data.len() as u64 > self.limit {
                         return Poll::Ready(Err(Refusal::BodyTooLarge { limit: self.limit }));
+                    }
+                    if !self.share.grow(data.len() as u64, self.limits.body_memory_max) {
+                        return Poll::Ready(Err(Refusal::Busy));
                     }
                     self.got.push(data);
                     // Without this, a body that is all here would cost one more wake-up.

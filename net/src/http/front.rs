@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use super::address;
+use super::body::Held;
 use super::connection;
 use super::counts::{Count, Counts};
 use super::drain::{Drain, Entered, Gauge};
@@ -66,6 +67,7 @@ impl Front {
             drain,
             counts: self.counts,
             inflight: AtomicUsize::new(0),
+            bodies: Held::default(),
             epoch: now(),
             open: AtomicUsize::new(0),
             turned: AtomicUsize::new(0),
@@ -88,6 +90,8 @@ pub(super) struct Shared<S> {
     pub(super) counts: Arc<Counts>,
     /// Requests that are being read and served.
     pub(super) inflight: AtomicUsize,
+    /// What their bodies hold.
+    pub(super) bodies: Held,
     /// What connections count their milliseconds from.
     pub(super) epoch: Instant,
     open: AtomicUsize,

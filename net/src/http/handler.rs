@@ -89,7 +89,9 @@ async fn answer<S: Service>(
     let path = head.uri.path();
     let limit = shared.service.body_limit(&head.method, path);
     let wakes = if h2 { Wakes::Own } else { Wakes::Connection };
-    let body = body::read(body, limit, &shared.limits, life, wakes).await?;
+    // Held until the service has answered.
+    let mut share = shared.bodies.share();
+    let body = body::read(body, limit, &shared.limits, life, wakes, &mut share).await?;
     let request = Request {
         path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
         query: head.uri.query().map(str::to_owned),

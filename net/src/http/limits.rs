@@ -34,6 +34,9 @@ pub struct Limits {
     pub connections_per_address_max: usize,
     /// Most requests that are read and served at once in the whole process; more are `Busy`.
     pub inflight_max: usize,
+    /// Most bytes of request bodies that are held at once in the whole process; what would be more is
+    /// `Busy`. At least the largest body that the service accepts.
+    pub body_memory_max: u64,
     /// Most requests that are read and served at once on one connection; more wait.
     pub inflight_per_connection_max: usize,
     /// Most concurrent streams of an HTTP/2 connection.
@@ -61,6 +64,7 @@ impl Default for Limits {
             connections_max: 20_000,
             connections_per_address_max: 200,
             inflight_max: 4_096,
+            body_memory_max: 256 * 1024 * 1024,
             inflight_per_connection_max: 32,
             h2_streams_max: 100,
             h2_pending_resets_max: 20,
