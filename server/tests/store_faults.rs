@@ -114,6 +114,28 @@ fn a_log_that_is_full_gets_space_back_by_compaction() {
 }
 
 #[test]
+fn a_log_opens_on_a_disk_with_next_to_no_space() {
+    let machine = Machine::new();
+    let mut log = machine.log();
+    for index in 1..=30 {
+        log.append(&batch(GROUP, index, index + 1, 1), true).unwrap();
+    }
+    drop(log);
+    machine.disk.set_capacity(machine.disk.used_bytes() + 200);
+    let mut log = machine.log();
+    assert_eq!(last(&log), 30);
+    let copies = machine.disk.list().into_iter().filter(|(path, _)| path.extension().unwrap() == "copy");
+    assert_eq!(copies.count(), 0);
+    machine.disk.set_capacity(u64::MAX);
+    log.append(&batch(GROUP, 31, 32, 1), true).unwrap();
+    drop(log);
+    machine.disk.set_capacity(machine.disk.used_bytes());
+    assert_eq!(machine.try_log().map(drop), Err(StoreFault::Full), "and says so where there is none");
+    machine.disk.set_capacity(u64::MAX);
+    assert_eq!(last(&machine.log()), 31);
+}
+
+#[test]
 fn a_failed_sync_is_never_success_and_the_log_takes_no_more() {
     let machine = Machine::new();
     let mut log = machine.log();

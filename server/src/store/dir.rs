@@ -27,7 +27,7 @@ use super::sync_dir;
 /// The format that this program writes. It reads this one and older ones, of which there are none.
 pub const FORMAT: u32 = 1;
 
-/// Why a data directory cannot be used. `gomer` exits with 5, but for [`DirFault::Io`].
+/// Why a data directory cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirFault {
     /// Another process uses it.
@@ -99,6 +99,20 @@ impl fmt::Display for DirFault {
 }
 
 impl std::error::Error for DirFault {}
+
+impl DirFault {
+    /// What `gomer` exits with: 5 for a directory that cannot be used as it is, 1 where the operating
+    /// system refused.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            DirFault::Locked { .. }
+            | DirFault::NewerFormat { .. }
+            | DirFault::Damaged { .. }
+            | DirFault::Foreign { .. } => 5,
+            DirFault::Io { .. } => 1,
+        }
+    }
+}
 
 /// What the file `FORMAT` says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,7 +16,7 @@
 //! left marked as clean. It also keeps offsets from being used twice: raft-engine caches blocks by
 //! thread, file number and offset, so file numbers start at random to be different between stores.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,6 +57,10 @@ impl Mark {
 ///
 /// `first_file` numbers the first file of a new log.
 pub fn prepare<F: FileSystem>(dir: &Path, files: &F, first_file: u64) -> Result<u64, StoreFault> {
+    for (_, copy) in list(dir, COPY).map_err(io_fault)? {
+        // The start before this one was interrupted.
+        files.delete(&copy).map_err(io_fault)?;
+    }
     let mut last = 0;
     for extension in ["rewrite", "raftlog"] {
         last = prepare_queue(dir, extension, files, first_file)?;
@@ -247,9 +251,17 @@ fn begin<F: FileSystem>(files: &F, path: &Path) -> std::io::Result<()> {
 }
 
 fn write_again<F: FileSystem>(files: &F, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let copy = path.with_extension("copy");
-    write_new(files, &copy, bytes)?;
-    files.rename(copy.as_path(), path)
+    let copy = path.with_extension(COPY);
+    match write_new(files, &copy, bytes) {
+        Ok(()) => files.rename(copy.as_path(), path),
+        // A member must be able to start on a full disk, if only to free space. A sync is the best
+        // there is then; a disk whose syncs fail while it is full is two faults at once.
+        Err(error) if error.kind() == ErrorKind::StorageFull => {
+            files.delete(&copy)?;
+            files.open(path, Permission::ReadWrite)?.sync()
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn write_new<F: FileSystem>(files: &F, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -260,6 +272,8 @@ fn write_new<F: FileSystem>(files: &F, path: &Path, bytes: &[u8]) -> std::io::Re
     file.sync()
 }
 
+/// Extension of a file that is written again.
+const COPY: &str = "copy";
 const MAGIC: &[u8] = b"RAFT-LOG-FILE-HEADER-9986AB3E47F320B394C8E84916EB0ED5";
 const HEADER_BYTES: usize = MAGIC.len() + 16;
 const RECORD_HEADER_BYTES: usize = 16;
