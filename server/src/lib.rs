@@ -18,5 +18,7 @@ pub mod registry;
 pub mod roles;
 pub mod secrets;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod types;
 pub mod visibility;

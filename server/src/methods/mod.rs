@@ -36,6 +36,11 @@ pub fn all() -> Vec<Method> {
 }
 
 #[cfg(test)]
+mod app_test;
+#[cfg(test)]
+mod cluster_test;
+
+#[cfg(test)]
 mod tests {
     use crate::registry::Registry;
 

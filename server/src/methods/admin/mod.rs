@@ -4,6 +4,8 @@
 
 mod keys;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use keys::{KeyView, NewKey, put_key};
 

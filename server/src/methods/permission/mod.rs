@@ -3,6 +3,8 @@
 //! Must never learn: how a role is checked (`roles`) or what is visible (`visibility`).
 
 mod grants;
+#[cfg(test)]
+mod tests;
 
 use crate::problem::Code;
 use crate::registry::{Idempotency, Method, Role};
