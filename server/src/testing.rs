@@ -1,7 +1,6 @@
 //! For unit tests: a whole member in memory, and calls of methods without HTTP. Role checks, rates and headers are
 //! the front's; tests of those are in `tests/`.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::host::{self, Host};
 use crate::problem::{Code, Problem};
-use crate::registry::{Call, Caller, Payload, RawArgs, Rev, Stop, Trace};
+use crate::registry::{Call, Caller, Payload, RawArgs, Rev, Stop};
 
 /// A member in memory.
 pub struct World {
@@ -138,18 +137,9 @@ impl World {
         let body = Bytes::from(args.to_string());
         let fingerprint = Sha256::digest(&body)[..16].try_into().unwrap();
         let call = Call {
-            cluster: self.host.cluster.clone(),
-            host: self.host.clone(),
-            app: self.app(app),
-            caller: caller.clone(),
-            now: self.host.cluster.now(),
-            method: method.name,
             op: with.op.map(|n| OpKey { id: Id::derived("op", &[n]), fingerprint }),
             if_match: with.if_match,
-            known: None,
-            client: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            trace: Trace::default(),
-            seen: Arc::default(),
+            ..Call::own(&self.host, self.app(app), caller.clone(), method.name)
         };
         let rendered = match (method.handler)(call, RawArgs::Json(body)).await {
             Ok(rendered) => rendered,

@@ -2,7 +2,6 @@
 //! final state.
 
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use serde_json::{Value, json};
 use super::plan::{APP, Plan, PlannedKey, Seed};
 use crate::host::Host;
 use crate::model::FOLLOWED_BY;
-use crate::registry::{Call, Caller, RawArgs, Stop, Trace};
+use crate::registry::{Call, Caller, RawArgs, Stop};
 use crate::secrets;
 use crate::types::Uuid;
 
@@ -160,22 +159,7 @@ impl Demo {
             Some(profile) => Caller::User { profile, device: Id::NIL, roles: Vec::new() },
             None => Caller::Anonymous,
         };
-        let call = Call {
-            cluster: self.host.cluster.clone(),
-            host: self.host.clone(),
-            app: self.app.clone(),
-            caller,
-            now: self.host.cluster.now(),
-            method: method.name,
-            op: None,
-            if_match: None,
-            known: None,
-            edited: None,
-            last_event_id: None,
-            client: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            trace: Trace::default(),
-            seen: Arc::default(),
-        };
+        let call = Call::own(&self.host, self.app.clone(), caller, method.name);
         match (method.handler)(call, RawArgs::Json(Bytes::from(args.to_string()))).await {
             Ok(_) | Err(Stop::Replay(_)) => Ok(()),
             Err(Stop::Problem(problem)) => bail!("{name}: {}: {}", problem.code, problem.detail),

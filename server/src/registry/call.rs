@@ -1,7 +1,7 @@
 //! One call: who asks for what, when, and the handle to the data. What a handler is given.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -220,6 +220,26 @@ impl Call {
                 Err(Problem::new(Code::RateLimited).retry_after(retry_after_s).into())
             }
             Decision::Allowed(_) | Decision::Unlimited => Ok(()),
+        }
+    }
+
+    /// A call that the process itself makes, as this caller, without HTTP.
+    pub(crate) fn own(host: &Arc<Host>, app: Arc<App>, caller: Caller, method: &'static str) -> Call {
+        Call {
+            cluster: host.cluster.clone(),
+            host: host.clone(),
+            app,
+            caller,
+            now: host.cluster.now(),
+            method,
+            op: None,
+            if_match: None,
+            known: None,
+            edited: None,
+            last_event_id: None,
+            client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            trace: Trace::default(),
+            seen: Arc::default(),
         }
     }
 
