@@ -13,7 +13,6 @@ pub mod meta_calls;
 pub mod methods;
 pub mod model;
 pub mod names;
-pub mod openapi;
 pub mod problem;
 pub mod registry;
 pub mod roles;
