@@ -64,11 +64,11 @@ pub enum Guests {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Handles {
-    /// Fewest characters, 1 to 30.
-    #[schemars(range(min = 1, max = 30))]
+    /// Fewest characters, 2 to 30.
+    #[schemars(range(min = 2, max = 30))]
     pub length_min: u8,
     /// Most characters, at least `lengthMin`, at most 30.
-    #[schemars(range(min = 1, max = 30))]
+    #[schemars(range(min = 2, max = 30))]
     pub length_max: u8,
     /// Handles that nobody may take, lower-case; at most 500.
     #[schemars(length(max = 500))]
@@ -172,7 +172,7 @@ impl Default for Handles {
     fn default() -> Handles {
         let reserved =
             ["admin", "administrator", "api", "gomer", "help", "moderator", "root", "support", "system"];
-        Handles { length_min: 3, length_max: 30, reserved: reserved.map(str::to_owned).into() }
+        Handles { length_min: 2, length_max: 30, reserved: reserved.map(str::to_owned).into() }
     }
 }
 
@@ -272,7 +272,7 @@ impl AppSettings {
             }
         };
         let Handles { length_min, length_max, reserved } = &self.handles;
-        check((1..=30).contains(length_min), "/handles/lengthMin".into(), "range", "1 to 30.");
+        check((2..=30).contains(length_min), "/handles/lengthMin".into(), "range", "2 to 30.");
         check(
             (*length_min..=30).contains(length_max),
             "/handles/lengthMax".into(),
@@ -559,7 +559,7 @@ mod tests {
     fn handles_obey_the_apps_rules() {
         let settings = AppSettings::default();
         assert!(settings.allows_handle("ann"));
-        for bad in ["an", "admin", &"x".repeat(31)] {
+        for bad in ["a", "admin", &"x".repeat(31)] {
             assert!(!settings.allows_handle(bad), "{bad}");
         }
     }

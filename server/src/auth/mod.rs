@@ -4,7 +4,7 @@
 //!
 //! Reading order: [`tokens`] (what a client holds), [`session`] (what the link holds, and when a token is
 //! good), [`bearer`] (from a request's token to a person), [`credential`] and [`claim`] (names),
-//! [`password`] with [`argon2_pool`], [`code`], [`mail`] with [`outbox`].
+//! [`policy`] (what the app allows), [`password`] with [`argon2_pool`], [`code`], [`mail`] with [`outbox`].
 
 pub mod argon2_pool;
 pub mod bearer;
@@ -14,5 +14,6 @@ pub mod credential;
 pub mod mail;
 pub mod outbox;
 pub mod password;
+pub mod policy;
 pub mod session;
 pub mod tokens;

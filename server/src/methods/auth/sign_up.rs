@@ -11,6 +11,7 @@ use super::{Opened, op_to_record, opened};
 use crate::auth::claim::{ATTEMPTS_MAX, Wanted};
 use crate::auth::credential::{Credential, EMAIL_CLAIM, HANDLE_CLAIM};
 use crate::auth::password::Password;
+use crate::auth::policy::{Joining, may_join, may_take};
 use crate::auth::session::{Proof, Session};
 use crate::methods::device::DeviceArgs;
 use crate::methods::profile::joined;
@@ -48,6 +49,9 @@ pub async fn create_guest(call: Call, args: CreateGuest) -> Result<Reply<Opened>
     let op = op_to_record(&call, root).await?;
     if op.is_none() && call.op.is_some() {
         return again(&call, &opening).await;
+    }
+    if call.node(root, id).await?.is_none() {
+        may_join(&call, Joining::Guest)?;
     }
     let mut attrs = vec![(GUEST.to_owned(), "true".to_owned())];
     attrs.extend(args.name.as_ref().map(|name| (NAME.to_owned(), json(&name.0))));
@@ -122,6 +126,10 @@ pub async fn create_account(call: Call, args: CreateAccount) -> Result<Reply<Ope
         Some(_) if guest != Some(id) => return Err(Code::IdTaken.into()),
         None if call.node_or_tombstone(root, id).await?.1 => return Err(Code::IdTaken.into()),
         _ => {}
+    }
+    may_join(&call, Joining::Account)?;
+    if let Some(handle) = &args.handle {
+        may_take(&call, handle)?;
     }
     let email = args.email.as_ref().map(|email| wanted(email.root(), EMAIL_CLAIM, "/email"));
     let handle = args.handle.as_ref().map(|handle| wanted(handle.root(), HANDLE_CLAIM, "/handle"));

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::view::{HANDLE, Profile, counts};
 use crate::auth::claim::{ATTEMPTS_MAX, Wanted, release};
 use crate::auth::credential::{Credential, HANDLE_CLAIM};
+use crate::auth::policy::may_take;
 use crate::names::Handle;
 use crate::problem::Code;
 use crate::registry::{Call, Reply, Rev, Stop};
@@ -43,6 +44,7 @@ pub async fn set(call: Call, args: SetHandle) -> Result<Reply<Profile>, Stop> {
                 credential.handle = Some((args.handle.clone(), claim));
             }
             _ => {
+                may_take(&call, &args.handle)?;
                 let wanted = Wanted {
                     name: args.handle.root(),
                     before: held.as_ref().map(|(_, claim)| *claim),

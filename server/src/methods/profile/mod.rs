@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::directory::joined;
 use self::view::{People, Profile};
+use crate::auth::policy::allows;
 use crate::names::Handle;
 use crate::problem::Code;
 use crate::registry::{Call, Idempotency, Method, Reply, Role, Stop};
@@ -149,9 +150,10 @@ struct HandleState {
 async fn check_handle(call: Call, args: CheckHandle) -> Result<Reply<HandleState>, Stop> {
     let handle = Handle::parse(&args.handle.0);
     let free = match &handle {
-        Some(handle) => {
-            call.name(handle.root()).await?.is_none_or(|name| call.maybe_me() == Some(name.owner))
-        }
+        Some(handle) => match call.name(handle.root()).await? {
+            Some(name) => call.maybe_me() == Some(name.owner),
+            None => allows(&call, handle),
+        },
         None => false,
     };
     Ok(Reply::new(HandleState { handle: args.handle.0, well_formed: handle.is_some(), free }))
