@@ -154,6 +154,23 @@ fn a_step_takes_effect_exactly_once_however_often_the_process_dies() {
     assert_eq!(world.shard().status().steps, 0, "the outbox is empty once everything is kept");
 }
 
+/// The step before was lost, the one after it arrives: it must not be remembered as on its way, or the
+/// repetition of both would be taken for known and the queue would stand still for ever.
+#[test]
+fn a_lost_message_with_later_ones_behind_it_is_made_up_for() {
+    let mut world = World::new(1);
+    let post = world.id();
+    world.deaf = true;
+    for lost in [true, false, true, false] {
+        world.deaf = lost;
+        let ann = world.id();
+        like(&mut world, ann, post);
+        world.turn();
+    }
+    world.pass(Duration::from_secs(3));
+    assert_eq!(count(&mut world, Root::post(post), LIKED_BY), 4);
+}
+
 #[test]
 fn quick_changes_of_mind_arrive_in_order() {
     let mut world = World::new(8);

@@ -299,6 +299,9 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
         for effect in effects {
             self.carry_out(effect);
         }
+        if self.shard.wants_checkpoint() {
+            self.shard.checkpoint()?;
+        }
         if self.live.is_some() && self.shard.is_live() {
             let _ = self.live.take().expect("just seen").send(());
         }

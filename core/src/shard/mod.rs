@@ -179,9 +179,6 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             self.table.publish(rows);
         }
         self.send(now, &mut effects)?;
-        if self.table.bytes() >= self.checkpoint_bytes {
-            self.checkpoint()?;
-        }
         Ok(effects)
     }
 
@@ -229,6 +226,11 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             }
         }
         Ok(())
+    }
+
+    /// Whether [`Shard::checkpoint`] is due. To be asked when a turn's answers are out.
+    pub fn wants_checkpoint(&self) -> bool {
+        self.table.bytes() >= self.checkpoint_bytes
     }
 
     /// Moves applied rows to the state store, synced, and lets the log forget what they cover.

@@ -17,7 +17,7 @@ use crate::rows::key::{KeyWriter, after_prefix};
 use crate::rows::{Kind, Txn, get, pipe, timer};
 use crate::store::{Direction, GroupId, LogBatch, LogStore, StateRead, StoreFault};
 use crate::time::{Monotonic, Now, Time};
-use crate::vnode::apply::{self, Applier, Emitted};
+use crate::vnode::apply::{self, Applier, Emitted, Kept};
 use crate::vnode::command::{Command, NumberedStep, Operation, Proposal, WRITE_BYTES_MAX, Write};
 use crate::vnode::group::{Committed, Group, Pending};
 
@@ -25,6 +25,9 @@ use super::input::{Effect, Message, Ticket};
 
 /// How often old deletions and operation records are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+
+/// How soon the next page of a sweep follows: old rows can wait, clients cannot.
+const SWEEP_PAGE_EVERY: Duration = Duration::from_secs(1);
 
 /// A vnode.
 pub(super) struct Vnode {
@@ -41,7 +44,8 @@ pub(super) struct Vnode {
     /// When the next timer may be due.
     timer: Option<Time>,
     clock_proposed: bool,
-    sweep_at: Monotonic,
+    /// When rows past the horizon are looked for next; set by the first tick.
+    sweep_at: Option<Monotonic>,
     sweep_from: Option<Vec<u8>>,
     rng: Rng,
     /// The command that opens this start's era is applied: everything before it is, too.
@@ -80,7 +84,7 @@ impl Vnode {
             pipes: load_pipes(rows, partition)?,
             timer: first_timer(rows, partition)?,
             clock_proposed: false,
-            sweep_at: Monotonic::default(),
+            sweep_at: None,
             sweep_from: None,
             rng,
             live: false,
@@ -214,10 +218,12 @@ impl Vnode {
         if !self.clock_proposed && self.timer.is_some_and(|due| due <= now.wall) {
             self.clock_proposed = self.propose(now, Proposal::Clock).is_ok();
         }
-        if now.mono >= self.sweep_at {
+        // Spread over the hour, so that partitions do not sweep all at once.
+        let first = now.mono + Duration::from_millis(self.rng.below(SWEEP_EVERY.as_millis() as u64));
+        if now.mono >= *self.sweep_at.get_or_insert(first) {
             let from = self.sweep_from.take().unwrap_or_default();
             if self.propose(now, Proposal::Sweep { from }).is_ok() {
-                self.sweep_at = now.mono + SWEEP_EVERY;
+                self.sweep_at = Some(now.mono + SWEEP_EVERY);
             }
         }
         self.go_on_with_pipes(now);
@@ -330,8 +336,10 @@ impl Vnode {
         for (target, queue, count, trimmed) in emitted.trimmed {
             self.outbox.removed(target, queue, count, trimmed);
         }
-        for (source, queue, kept) in emitted.kept {
-            if self.arriving.get(&(source, queue)).is_some_and(|&proposed| proposed <= kept) {
+        for Kept { source, queue, kept, gap } in emitted.kept {
+            // After a gap nothing that was proposed counts as on its way: it must be taken again when it
+            // is repeated.
+            if gap || self.arriving.get(&(source, queue)).is_some_and(|&proposed| proposed <= kept) {
                 self.arriving.remove(&(source, queue));
             }
             let message = Message::Kept { queue, kept };
@@ -349,7 +357,7 @@ impl Vnode {
         }
         if emitted.sweep.is_some() {
             self.sweep_from = emitted.sweep;
-            self.sweep_at = now.mono;
+            self.sweep_at = Some(now.mono + SWEEP_PAGE_EVERY);
         }
         for (app, root) in emitted.changed {
             effects.push(Effect::Changed { app, root, position: self.applied.position });

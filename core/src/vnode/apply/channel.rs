@@ -11,8 +11,8 @@ use crate::rows::channel::{
 use crate::store::{Direction, StateRead, StoreFault};
 
 use super::super::command::{NumberedStep, Step, SteppedBody};
-use super::Applier;
 use super::write::ROOTS_MAX;
+use super::{Applier, Kept};
 
 impl Applier<'_, '_> {
     /// Puts a step in the outbox, split by the partitions of its roots.
@@ -60,11 +60,13 @@ impl Applier<'_, '_> {
         let in_key = in_key(self.partition, source, queue);
         let before = self.txn.row::<ChannelIn>(&in_key)?.unwrap_or_default();
         let mut kept = before.kept;
+        let mut gap = false;
         for step in steps {
             if step.number <= kept {
                 continue;
             }
             if step.previous != kept {
+                gap = true;
                 break;
             }
             self.carry_out(source, queue, step)?;
@@ -73,7 +75,7 @@ impl Applier<'_, '_> {
         if kept != before.kept {
             self.txn.put(in_key, &ChannelIn { kept })?;
         }
-        self.emitted.kept.push((source, queue, kept));
+        self.emitted.kept.push(Kept { source, queue, kept, gap });
         Ok(())
     }
 

@@ -23,13 +23,16 @@ use super::command::{Command, Done, Outcome, Proposal, WriteResult};
 
 pub use sweep::HORIZON;
 
+/// Eras that are remembered: starts of a group of one.
+const ERAS_MAX: usize = 128;
+
 /// What applying made necessary, for the leader.
 #[derive(Debug, Default)]
 pub struct Emitted {
     /// Queues that got steps.
     pub queues: Vec<(Partition, Queue)>,
-    /// Queues of others that were applied up to here, or asked again about.
-    pub kept: Vec<(Partition, Queue, StepNumber)>,
+    /// Queues of others, and how far they are applied.
+    pub kept: Vec<Kept>,
     /// Steps that left the outbox, by queue, and up to where.
     pub trimmed: Vec<(Partition, Queue, usize, StepNumber)>,
     /// Pipes that are not at their end.
@@ -46,6 +49,19 @@ pub struct Emitted {
     pub sweep: Option<Vec<u8>>,
     /// The metadata changed.
     pub meta: bool,
+}
+
+/// How far a queue of another partition is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// The other partition.
+    pub source: Partition,
+    /// Its queue.
+    pub queue: Queue,
+    /// Applied up to here.
+    pub kept: StepNumber,
+    /// Steps were passed over, because the ones before them have not arrived.
+    pub gap: bool,
 }
 
 /// Applies commands in order of position.
@@ -139,6 +155,9 @@ impl<'t, 'a> Applier<'t, 'a> {
             self.applied.history = history;
         }
         self.applied.eras.push(Era { tag, first: self.applied.position });
+        // Who is of an era that fell out of the list is resynced.
+        let surplus = self.applied.eras.len().saturating_sub(ERAS_MAX);
+        self.applied.eras.drain(..surplus);
     }
 
     fn nothing(&self) -> Outcome {
