@@ -11,6 +11,8 @@
 pub mod demo;
 pub mod files;
 pub mod plan;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

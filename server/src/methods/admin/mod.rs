@@ -3,6 +3,7 @@
 //! Must never learn: the cluster. What the operator does is in `cluster`.
 
 mod keys;
+mod profiles;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,10 @@ pub fn methods() -> Vec<Method> {
         Method::query("admin.listKeys", keys::list)
             .role(Role::AppAdmin)
             .about("Lists the app's keys, revoked ones included, never their secrets."),
+        Method::query("admin.listProfiles", profiles::list)
+            .role(Role::AppAdmin)
+            .errors(&[Code::CursorInvalid])
+            .about("Lists the people of the app, newest first, banned and private ones included; guests are not in it."),
         Method::procedure("admin.rollbackSettings", settings::rollback)
             .role(Role::AppAdmin)
             .idempotency(Idempotency::NaturalRev)

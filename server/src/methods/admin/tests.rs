@@ -1,9 +1,11 @@
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::problem::Code;
 use crate::registry::Caller;
 use crate::secrets;
-use crate::testing::{With, World, uuid};
+use crate::testing::{With, World, user, uuid};
 
 const ADMIN: Caller = Caller::Admin;
 
@@ -169,4 +171,42 @@ async fn keys_are_checked_and_belong_to_one_app() {
             (Code::Invalid, pointer.to_owned())
         );
     }
+}
+
+#[tokio::test]
+async fn people_are_listed_page_by_page_with_filters() {
+    let world = World::with_app("a").await;
+    world.create_app("b").await;
+    for (n, handle) in [(1, "ann"), (2, "bob"), (3, "cat")] {
+        let account = json!({ "id": uuid(n), "handle": handle, "password": "correct horse battery" });
+        world.done("a", &Caller::Anonymous, "auth.createAccount", account).await;
+    }
+    world.done("a", &user(2), "profile.update", json!({ "private": true })).await;
+    let handles = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().unwrap().iter();
+        items.map(|profile| profile["handle"].as_str().unwrap().to_owned()).collect()
+    };
+    // The directory hears of them by steps.
+    let mut page = json!({});
+    for _ in 0..100 {
+        page = world.done("a", &ADMIN, "admin.listProfiles", json!({ "limit": 3 })).await.json;
+        if handles(&page).len() == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(handles(&page).len(), 3);
+    let next = json!({ "cursor": page["cursor"] });
+    let last = world.done("a", &ADMIN, "admin.listProfiles", next).await.json;
+    assert_eq!((handles(&last).len(), &last["end"]), (0, &json!(true)));
+    let private = world.done("a", &ADMIN, "admin.listProfiles", json!({ "private": true })).await.json;
+    assert_eq!(handles(&private), ["bob"]);
+    let banned = world.done("a", &ADMIN, "admin.listProfiles", json!({ "banned": true })).await.json;
+    assert!(handles(&banned).is_empty());
+    let other = world.refused("b", &ADMIN, "admin.listProfiles", json!({ "cursor": page["cursor"] })).await;
+    assert_eq!(other.0, Code::CursorInvalid, "a cursor of another app");
+    let other = world.done("b", &ADMIN, "admin.listProfiles", json!({})).await.json;
+    assert!(handles(&other).is_empty());
+    let bad = world.refused("a", &ADMIN, "admin.listProfiles", json!({ "limit": 0 })).await;
+    assert_eq!(bad, (Code::Invalid, "/limit".to_owned()));
 }

@@ -40,11 +40,21 @@ pub struct ListProfiles {
 }
 
 pub async fn list(call: Call, args: ListProfiles) -> Result<Reply<Page<Profile>>, Stop> {
-    let from: Option<Order> = call.open_cursor("profile.list", args.cursor.as_deref())?;
-    let (entries, end) = call.entry_page(root(), DIRECTORY, from, true, args.limit.0).await?;
+    Ok(Reply::new(page(&call, "profile.list", args.cursor, args.limit.0).await?))
+}
+
+/// Those on a page of the directory whom the caller may see, newest first. `list` names what the cursor is for.
+pub async fn page(
+    call: &Call,
+    list: &str,
+    cursor: Option<String>,
+    limit: u32,
+) -> Result<Page<Profile>, Stop> {
+    let from: Option<Order> = call.open_cursor(list, cursor.as_deref())?;
+    let (entries, end) = call.entry_page(root(), DIRECTORY, from, true, limit).await?;
     // The cursor is the place that was read, not the last one that was shown: nothing is skipped or repeated.
-    let cursor = entries.last().map(|last| call.seal_cursor("profile.list", &last.order)).or(args.cursor);
+    let cursor = entries.last().map(|last| call.seal_cursor(list, &last.order)).or(cursor);
     let ids: Vec<Id> = entries.iter().map(|view| view.entry.activity.actor).collect();
-    let items = People::new(&call).profiles(&ids).await?.into_iter().flatten().collect();
-    Ok(Reply::new(Page { items, cursor, end }))
+    let items = People::new(call).profiles(&ids).await?.into_iter().flatten().collect();
+    Ok(Page { items, cursor, end })
 }

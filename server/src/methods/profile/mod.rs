@@ -10,7 +10,7 @@ use gomer_core::id::{Id, Root};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::directory::joined;
+pub use self::directory::{joined, page as directory_page};
 use self::view::{People, Profile};
 use crate::auth::policy::allows;
 use crate::names::Handle;
