@@ -209,6 +209,16 @@ impl Mute {
         serde_json::from_str(data).ok()
     }
 
+    /// Whether it keeps a post with these folded tags out of lists.
+    pub fn silences(&self, post: Id, text: &str, tags: &[&str]) -> bool {
+        match &self.subject {
+            Subject::Thread(thread) => thread.0 == post,
+            Subject::Tag(tag) => tags.contains(&tag.0.as_str()),
+            Subject::Word(word) => text.to_lowercase().contains(&word.0),
+            Subject::Profile(_) | Subject::Chat(_) => false,
+        }
+    }
+
     /// Whether it is over.
     pub fn has_ended(&self, now: Time) -> bool {
         self.until.is_some_and(|until| until.0 <= now)

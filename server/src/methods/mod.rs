@@ -10,9 +10,15 @@ pub mod block;
 pub mod cluster;
 pub mod device;
 pub mod follow;
+pub mod graph;
+pub mod like;
 pub mod permission;
+pub mod post;
 pub mod profile;
+pub mod realtime;
+pub mod sync;
 pub mod system;
+pub mod timeline;
 
 use crate::registry::Method;
 
@@ -26,9 +32,15 @@ pub fn all() -> Vec<Method> {
         cluster::methods(),
         device::methods(),
         follow::methods(),
+        graph::methods(),
+        like::methods(),
         permission::methods(),
+        post::methods(),
         profile::methods(),
+        realtime::methods(),
+        sync::methods(),
         system::methods(),
+        timeline::methods(),
     ]
     .into_iter()
     .flatten()

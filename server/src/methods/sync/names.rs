@@ -1,0 +1,148 @@
+//! Names of types, streams, sections and roots on the wire. Clients store them: never change one.
+
+use std::borrow::Cow;
+
+use gomer_core::id::{Id, LinkType, NodeType, Root, RootKind, Section, StreamId};
+use gomer_core::meta::state::App;
+
+use crate::methods::graph::types::by_number;
+use crate::model;
+
+/// Names of Gomer's own node types.
+const NODES: [(NodeType, &str); 9] = [
+    (model::PROFILE, "profile"),
+    (model::POST, "post"),
+    (model::DEVICE, "device"),
+    (model::CREDENTIAL, "credential"),
+    (model::SETTINGS, "settings"),
+    (model::GRANT, "grant"),
+    (model::CODE, "code"),
+    (model::MUTE, "mute"),
+    (model::COUNTS, "counts"),
+];
+
+/// Names of Gomer's own link types.
+const LINKS: [(LinkType, &str); 10] = [
+    (model::FOLLOWS, "follows"),
+    (model::FOLLOWED_BY, "followedBy"),
+    (model::REQUESTED, "requested"),
+    (model::REQUESTED_BY, "requestedBy"),
+    (model::BLOCKS, "blocks"),
+    (model::BLOCKED_BY, "blockedBy"),
+    (model::MUTES, "mutes"),
+    (model::LIKES, "likes"),
+    (model::LIKED_BY, "likedBy"),
+    (model::SESSION, "session"),
+];
+
+/// Names of streams.
+const STREAMS: [(StreamId, &str); 5] = [
+    (model::HOME, "home"),
+    (model::PUBLISHED, "published"),
+    (model::FEED, "feed"),
+    (model::TAG, "tag"),
+    (model::REVISIONS, "revision"),
+];
+
+/// Whether this is the name of one of Gomer's own types: an app cannot declare it.
+pub fn is_own(name: &str) -> bool {
+    let nodes = NODES.iter().map(|(_, own)| own);
+    let links = LINKS.iter().map(|(_, own)| own);
+    nodes.chain(links).chain(STREAMS.iter().map(|(_, own)| own)).any(|own| *own == name)
+}
+
+/// Name of a node type.
+pub fn node(app: &App, ty: NodeType) -> Cow<'static, str> {
+    own(&NODES, ty).unwrap_or_else(|| declared(app, ty.0))
+}
+
+/// Name of a link type.
+pub fn link(app: &App, ty: LinkType) -> Cow<'static, str> {
+    own(&LINKS, ty).unwrap_or_else(|| declared(app, ty.0))
+}
+
+/// Name of a stream, which is the type of its entries.
+pub fn stream(stream: StreamId) -> Cow<'static, str> {
+    own(&STREAMS, stream).unwrap_or_else(|| Cow::Owned(format!("stream-{}", stream.0)))
+}
+
+/// Name of a section that leaves the server.
+pub fn section(section: Section) -> &'static str {
+    match section {
+        Section::PRIVATE => "private",
+        Section::PUBLIC => "public",
+        Section::INVERSE => "inverse",
+        _ => "other",
+    }
+}
+
+/// A root as text: `post:UUID`.
+pub fn root(root: Root) -> String {
+    format!("{}:{}", kind(root.kind), root.id)
+}
+
+/// Reads a root that may be followed: a profile, a post, or a node of the app's own types.
+pub fn parse_root(text: &str) -> Option<Root> {
+    let (kind, id) = text.split_once(':')?;
+    let kind = match kind {
+        "profile" => RootKind::Profile,
+        "post" => RootKind::Post,
+        "node" => RootKind::Node,
+        _ => return None,
+    };
+    Some(Root::new(kind, id.parse::<Id>().ok()?))
+}
+
+fn kind(kind: RootKind) -> &'static str {
+    match kind {
+        RootKind::Profile => "profile",
+        RootKind::Post => "post",
+        RootKind::Name => "name",
+        RootKind::Node => "node",
+        RootKind::Tag => "tag",
+        RootKind::Feed => "feed",
+        RootKind::Misc => "misc",
+    }
+}
+
+fn own<T: PartialEq + Copy>(names: &[(T, &'static str)], wanted: T) -> Option<Cow<'static, str>> {
+    names.iter().find(|(number, _)| *number == wanted).map(|(_, name)| Cow::Borrowed(*name))
+}
+
+/// Types are never undeclared; a number without a name is from a newer program.
+fn declared(app: &App, number: u16) -> Cow<'static, str> {
+    let name = by_number(app, number).map(|(name, _)| name.to_owned());
+    Cow::Owned(name.unwrap_or_else(|| format!("type-{number}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_name_stands_for_two_things() {
+        let names: Vec<&str> = NODES
+            .iter()
+            .map(|(_, name)| *name)
+            .chain(LINKS.iter().map(|(_, name)| *name))
+            .chain(STREAMS.iter().map(|(_, name)| *name))
+            .collect();
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    }
+
+    #[test]
+    fn only_what_may_be_followed_is_read() {
+        let id = "0190a6b2-5c1e-7a3b-8f00-0123456789ab";
+        assert_eq!(parse_root(&format!("post:{id}")).map(root), Some(format!("post:{id}")));
+        for bad in [
+            format!("name:{id}"),
+            format!("feed:{id}"),
+            id.to_owned(),
+            "post:".to_owned(),
+            format!("Post:{id}"),
+        ] {
+            assert_eq!(parse_root(&bad), None, "{bad}");
+        }
+    }
+}
