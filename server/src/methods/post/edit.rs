@@ -119,7 +119,11 @@ async fn changes(
     let mut set = |name: &str, value: Option<String>| changes.push((name.to_owned(), value));
     let text = match text.change() {
         Some(None) => {
-            return Err(Stop::invalid("/text", "value", "A post says something: its text cannot be cleared."));
+            return Err(Stop::invalid(
+                "/text",
+                "value",
+                "A post says something: its text cannot be cleared.",
+            ));
         }
         Some(Some(Text(text))) => Some(text),
         None => None,
