@@ -37,7 +37,7 @@ pub struct CreateGuest {
 }
 
 pub async fn create_guest(call: Call, args: CreateGuest) -> Result<Reply<Opened>, Stop> {
-    let id = args.id.map_or_else(|| call.cluster.mint(), |id| id.0);
+    let id = args.id.map_or_else(|| named_by_operation(&call), |id| id.0);
     let root = Root::profile(id);
     let session = args.session_id.map_or(id, |id| id.0);
     let opening = Opening {
@@ -109,7 +109,7 @@ pub async fn create_account(call: Call, args: CreateAccount) -> Result<Reply<Ope
         return Err(Stop::invalid("/handle", "missing", "Sign up with a handle or an e-mail address."));
     }
     let guest = guest_of(&call, args.id).await?;
-    let id = args.id.map(|id| id.0).or(guest).unwrap_or_else(|| call.cluster.mint());
+    let id = args.id.map(|id| id.0).or(guest).unwrap_or_else(|| named_by_operation(&call));
     let root = Root::profile(id);
     let session = args.session_id.map_or(id, |id| id.0);
     let opening = Opening {
@@ -259,6 +259,12 @@ fn wanted(name: Root, attr: &'static str, pointer: &'static str) -> Wanted {
 fn create(id: Id, attrs: Vec<(String, String)>) -> Operation {
     let (section, flags) = (Section::PUBLIC, Flags::default());
     Operation::CreateNode { id, ty: PROFILE, section, author: id, flags, attrs }
+}
+
+/// The id of who signs up without one: the operation id, so that a retry makes no second profile; else a new one.
+fn named_by_operation(call: &Call) -> Id {
+    let op = call.op.and_then(|op| op.id.to_string().parse().ok());
+    op.unwrap_or_else(|| call.cluster.mint())
 }
 
 /// A new salt.

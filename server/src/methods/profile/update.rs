@@ -74,7 +74,7 @@ pub async fn update(call: Call, args: UpdateProfile) -> Result<Reply<Profile>, S
     if fields(&node) > FIELDS_MAX {
         return Err(Stop::invalid("/fields", "length", "A profile has at most 32 fields of the app's own."));
     }
-    let mut write = call.on(root).op(Operation::PatchNode { id: me, attrs, edited: None });
+    let mut write = call.on(root).op(Operation::PatchNode { id: me, attrs, edited: call.edited });
     write.pre.extend(guard);
     if let Some(private) = args_private {
         let (set, clear) =

@@ -1,6 +1,7 @@
 //! A profile as it is shown, and how it is read: always through the visibility function.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use gomer_core::id::{Id, Root};
 use gomer_core::rows::node::{Flags, Node};
@@ -10,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::relation::{Known, Relation, relations};
-use crate::model::{BLOCKED_BY, BLOCKS, FOLLOWED_BY, FOLLOWS, PROFILE};
-use crate::registry::{Call, NodeView, Rev, Stop};
+use crate::model::{ADMIN_ROLE, BLOCKED_BY, BLOCKS, FOLLOWED_BY, FOLLOWS, MODERATOR_ROLE, PROFILE};
+use crate::registry::{Call, Caller, NodeView, Rev, Stop};
+use crate::roles::held;
 use crate::types::{Text, Timestamp, Uuid};
 use crate::visibility::{Sight, Thing, Tie, Viewer, sight};
 
@@ -124,12 +126,32 @@ fn attr<T: DeserializeOwned>(node: &Node, name: &str) -> Option<T> {
 pub struct People<'a> {
     call: &'a Call,
     viewer: Viewer,
+    ranked: OnceLock<Viewer>,
 }
 
 impl<'a> People<'a> {
     /// For this caller.
     pub fn new(call: &'a Call) -> People<'a> {
-        People { call, viewer: Viewer::of(&call.caller) }
+        People { call, viewer: Viewer::of(&call.caller), ranked: OnceLock::new() }
+    }
+
+    /// How much the caller may see. Whether somebody moderates is looked up when it makes a difference, once.
+    async fn sees(&self, thing: Thing, tie: Tie) -> Result<Sight, Stop> {
+        let seen = sight(self.viewer, thing, tie);
+        let Caller::User { profile, .. } = self.call.caller else { return Ok(seen) };
+        if seen == Sight::Whole {
+            return Ok(seen);
+        }
+        let ranked = match self.ranked.get() {
+            Some(ranked) => *ranked,
+            None => {
+                let held = held(&self.call.cluster, &self.call.app, profile, self.call.now.wall).await?;
+                let moderates = held.iter().any(|role| role == MODERATOR_ROLE || role == ADMIN_ROLE);
+                let ranked = if moderates { Viewer::Moderator(profile) } else { self.viewer };
+                *self.ranked.get_or_init(|| ranked)
+            }
+        };
+        Ok(sight(ranked, thing, tie))
     }
 
     /// A profile's node, if the caller may see anything of it. For one profile, both roots are asked about
@@ -148,7 +170,7 @@ impl<'a> People<'a> {
                 || self.call.link(Root::profile(id), BLOCKED_BY, me).await?.is_some();
             known = between;
         }
-        let sight = sight(self.viewer, Thing::profile(id, node.node.flags), tie);
+        let sight = self.sees(Thing::profile(id, node.node.flags), tie).await?;
         Ok((sight > Sight::Nothing).then_some((node, sight, known)))
     }
 
@@ -172,7 +194,7 @@ impl<'a> People<'a> {
             if let Some(node) = self.profile_node(id).await? {
                 let known = known.get(&id).copied().filter(|_| self.viewer.profile() != Some(id));
                 let tie = known.map(|known| known.tie()).unwrap_or_default();
-                let sight = sight(self.viewer, Thing::profile(id, node.node.flags), tie);
+                let sight = self.sees(Thing::profile(id, node.node.flags), tie).await?;
                 if sight > Sight::Nothing {
                     shown = Some(self.show(id, &node, sight, known).await?);
                 }
