@@ -2,6 +2,10 @@
 //!
 //! Must never learn: how a role is checked (`roles`) or what is visible (`visibility`).
 
+mod audience;
+#[cfg(test)]
+mod audience_test;
+mod check;
 mod grants;
 #[cfg(test)]
 mod tests;
@@ -12,6 +16,13 @@ use crate::registry::{Idempotency, Method, Role};
 /// The service's methods.
 pub fn methods() -> Vec<Method> {
     vec![
+        Method::query("permission.check", check::check)
+            .role(Role::User)
+            .about("Says of up to 100 calls whether I may make them, and if not, why."),
+        Method::query("permission.getAudience", audience::get)
+            .role(Role::Owner)
+            .errors(&[Code::NotFound, Code::Forbidden])
+            .about("Shows for whom a post or my profile is."),
         Method::query("permission.getMine", grants::mine)
             .role(Role::User)
             .about("Shows my roles, and the methods that they allow."),
@@ -31,5 +42,11 @@ pub fn methods() -> Vec<Method> {
             .emits(&["role.revoked"])
             .errors(&[Code::NotFound])
             .about("Takes a role back."),
+        Method::procedure("permission.setAudience", audience::set)
+            .role(Role::Owner)
+            .idempotency(Idempotency::NaturalRev)
+            .emits(&["audience.updated"])
+            .errors(&[Code::NotFound, Code::Forbidden, Code::StaleRevision])
+            .about("Says for whom a post or my profile is."),
     ]
 }
