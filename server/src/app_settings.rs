@@ -141,18 +141,19 @@ pub struct Cors {
     pub origins: Vec<String>,
 }
 
-/// How many of the newest entries of each stream are kept. Older ones are trimmed as new ones arrive.
+/// How many of the newest entries of each stream are kept. Older ones are trimmed, some
+/// at a time, as new ones arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Retention {
-    /// Of each home timeline, 100 to 100,000.
-    #[schemars(range(min = 100, max = 100_000))]
+    /// Of each home timeline, 100 to 10,000.
+    #[schemars(range(min = 100, max = 10_000))]
     pub home_entries: u32,
-    /// Of each part of the app's feed, 100 to 100,000.
-    #[schemars(range(min = 100, max = 100_000))]
+    /// Of each part of the app's feed, 100 to 10,000.
+    #[schemars(range(min = 100, max = 10_000))]
     pub feed_entries: u32,
-    /// Of each tag, 100 to 100,000.
-    #[schemars(range(min = 100, max = 100_000))]
+    /// Of each tag, 100 to 10,000.
+    #[schemars(range(min = 100, max = 10_000))]
     pub tag_entries: u32,
 }
 
@@ -178,7 +179,7 @@ impl Default for Handles {
 
 impl Default for Retention {
     fn default() -> Retention {
-        Retention { home_entries: 1_000, feed_entries: 10_000, tag_entries: 10_000 }
+        Retention { home_entries: 1_000, feed_entries: 2_000, tag_entries: 2_000 }
     }
 }
 
@@ -310,8 +311,8 @@ impl AppSettings {
         for (name, entries) in
             [("home", kept.home_entries), ("feed", kept.feed_entries), ("tag", kept.tag_entries)]
         {
-            let good = (100..=100_000).contains(&entries);
-            check(good, format!("/retention/{name}Entries"), "range", "100 to 100,000.");
+            let good = (100..=10_000).contains(&entries);
+            check(good, format!("/retention/{name}Entries"), "range", "100 to 10,000.");
         }
         let Client { locales, version_min } = &self.client;
         check((1..=100).contains(&locales.len()), "/client/locales".into(), "length", "1 to 100.");

@@ -13,6 +13,7 @@ use gomer_core::meta::state::App;
 use gomer_core::vnode::command::Outcome;
 use serde::Serialize;
 
+use crate::app_settings::AppSettings;
 use crate::problem::{Code, Problem};
 use crate::registry::{Call, Reply, Rev, Stop};
 
@@ -44,6 +45,11 @@ impl Call {
     /// The app as it is now, with what this call has changed.
     pub fn app_now(&self) -> Arc<App> {
         self.cluster.meta().apps.get(&self.app.name).cloned().unwrap_or_else(|| self.app.clone())
+    }
+
+    /// The settings of the app.
+    pub fn settings(&self) -> Arc<AppSettings> {
+        Arc::new(AppSettings::read(&self.app.settings))
     }
 
     /// A position in the metadata as clients see it.

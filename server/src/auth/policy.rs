@@ -1,6 +1,6 @@
 //! What the app's settings say about joining: who may make an account, and which handles there are.
 
-use crate::app_settings::{AppSettings, Guests, SignUp};
+use crate::app_settings::{Guests, SignUp};
 use crate::names::Handle;
 use crate::registry::{Call, Caller, Stop};
 
@@ -15,7 +15,7 @@ pub enum Joining {
 
 /// 403 unless the app takes new people this way.
 pub fn may_join(call: &Call, joining: Joining) -> Result<(), Stop> {
-    let settings = AppSettings::read(&call.app.settings);
+    let settings = call.settings();
     let by_the_app = matches!(call.caller, Caller::Server { .. } | Caller::Admin);
     match (settings.sign_up, joining, settings.guests) {
         (SignUp::Closed, _, _) => Err(Stop::forbidden("The app takes no new accounts.")),
@@ -40,7 +40,7 @@ pub fn may_take(call: &Call, handle: &Handle) -> Result<(), Stop> {
 
 /// Whether the app's rules allow this handle.
 pub fn allows(call: &Call, handle: &Handle) -> bool {
-    AppSettings::read(&call.app.settings).allows_handle(&handle.folded())
+    call.settings().allows_handle(&handle.folded())
 }
 
 #[cfg(test)]

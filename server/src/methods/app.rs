@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::app_settings::{AppSettings, DefaultAudience, Guests, SignUp};
+use crate::app_settings::{DefaultAudience, Guests, SignUp};
 use crate::registry::method::{BATCH_BYTES_MAX, BODY_BYTES_MAX};
 use crate::registry::{Call, Method, Reply, Role, Stop};
 use crate::types::Empty;
@@ -110,13 +110,13 @@ struct SizeLimits {
 
 async fn get_info(call: Call, _: Empty) -> Result<Reply<Info>, Stop> {
     let app = &call.app;
-    let settings = AppSettings::read(&app.settings);
+    let settings = call.settings();
     Ok(Reply::new(Info {
         name: app.name.clone(),
         title: app.title.clone(),
         state: app.state.into(),
-        locales: settings.client.locales,
-        version_min: settings.client.version_min,
+        locales: settings.client.locales.clone(),
+        version_min: settings.client.version_min.clone(),
         features: Features {
             sign_up: settings.sign_up,
             guests: settings.guests,

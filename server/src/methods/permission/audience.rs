@@ -91,7 +91,7 @@ pub async fn set(call: Call, args: SetAudience) -> Result<Reply<AudienceView>, S
                 if width(args.audience) > width(view.audience) {
                     // Entries have the post's id: where it stands already, nothing changes.
                     let wider = Post { audience: args.audience, ..Post::read(id, &node) };
-                    write.steps = publish(&wider, call.cluster.mint());
+                    write.steps = publish(&wider, call.cluster.mint(), call.settings().retention);
                 }
                 // Where it must not stand any more, readers pass over it.
                 write

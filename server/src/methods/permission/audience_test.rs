@@ -150,3 +150,14 @@ async fn asking_first_says_what_a_call_would_say() {
     let none = world.refused("a", &user(1), "permission.check", json!({ "calls": [] })).await;
     assert_eq!(none, (Code::Invalid, "/calls".to_owned()));
 }
+
+#[tokio::test]
+async fn a_post_whose_author_does_not_say_is_for_whom_the_settings_say() {
+    let world = world().await;
+    let narrow = json!({ "settings": { "defaultAudience": "followers" } });
+    world.done("a", &Caller::Admin, "admin.updateSettings", narrow).await;
+    let post = json!({ "id": uuid(8), "text": "For whom?" });
+    assert_eq!(world.done("a", &user(1), "post.create", post).await.json["audience"], "followers");
+    let said = json!({ "id": uuid(7), "text": "For all", "audience": "public" });
+    assert_eq!(world.done("a", &user(1), "post.create", said).await.json["audience"], "public");
+}

@@ -76,9 +76,8 @@ struct CreatePost {
     id: Uuid,
     /// What it says.
     text: Text<1, TEXT_CHARS_MAX>,
-    /// Who may read it; everybody, if absent.
-    #[serde(default)]
-    audience: Audience,
+    /// Who may read it; if absent, whom the app's settings say.
+    audience: Option<Audience>,
     /// Profiles that it mentions; if absent, those whose handles stand in the text after an `@`.
     mentions: Option<List<Uuid, 0, MENTIONS_MAX>>,
     /// Its tags; if absent, the words in the text after a `#`.
@@ -97,8 +96,9 @@ async fn create(call: Call, args: CreatePost) -> Result<Reply<Post>, Stop> {
     if let Some(first) = made_before(&call, me, id).await? {
         return Ok(first);
     }
+    let settings = call.settings();
     let mut post = Post::new(id, me, args.text.0, call.now.wall);
-    post.audience = args.audience;
+    post.audience = args.audience.unwrap_or_else(|| settings.default_audience.into());
     post.mentions = match args.mentions {
         Some(List(mentions)) => each_once(mentions),
         None => text_mentions(&call, &post.text).await?,
@@ -122,7 +122,7 @@ async fn create(call: Call, args: CreatePost) -> Result<Reply<Post>, Stop> {
         .when(Precondition::NodeAbsent(id))
         .op(node(id, POST, me, post.attrs()))
         .op(node(counts_id(id), COUNTS, Id::NIL, Vec::new()));
-    write.steps = publish::publish(&post, call.cluster.mint());
+    write.steps = publish::publish(&post, call.cluster.mint(), settings.retention);
     match call.write(write, post).await {
         // Two calls with the same id at once: the other one was first.
         Err(stop) if stop.code() == Some(Code::IdTaken) => {

@@ -9,14 +9,9 @@ use gomer_core::rows::entry::Activity;
 use gomer_core::vnode::command::{Operation, Step};
 
 use super::view::{Audience, Post, Tag};
+use crate::app_settings::Retention;
 use crate::model::{FEED, FOLLOWED_BY, HOME, PUBLISHED, TAG};
 
-/// Entries that a home timeline keeps.
-pub const HOME_KEEP: u32 = 1_000;
-/// Entries that one shard of the public feed keeps.
-pub const FEED_KEEP: u32 = 2_000;
-/// Entries that a tag keeps.
-pub const TAG_KEEP: u32 = 2_000;
 /// Shards of an app's public feed: each is a root of its own, so that an app's posts do not all queue
 /// at one partition. Stored data depends on it: never change it.
 pub const FEED_SHARDS: u8 = 4;
@@ -44,8 +39,8 @@ pub fn tag_root(tag: &str) -> Root {
 }
 
 /// Steps that make a new post appear. `draw` is a random id: it decides whether this post's appends trim,
-/// which must not be the author's choice.
-pub fn publish(post: &Post, draw: Id) -> Vec<Step> {
+/// which must not be the author's choice; `keep` says to what length.
+pub fn publish(post: &Post, draw: Id, keep: Retention) -> Vec<Step> {
     let activity = Activity {
         actor: post.author.0,
         verb: VERB_CREATE,
@@ -69,7 +64,7 @@ pub fn publish(post: &Post, draw: Id) -> Vec<Step> {
     };
     // What is not for everybody must not be in the section that everybody may sync.
     let section = if post.audience == Audience::Public { Section::PUBLIC } else { Section::PRIVATE };
-    let home = with_trim(append(HOME, Section::PRIVATE), HOME, HOME_KEEP);
+    let home = with_trim(append(HOME, Section::PRIVATE), HOME, keep.home_entries);
     let mut own = vec![append(PUBLISHED, section)];
     own.extend(home.clone());
     if post.audience != Audience::OnlyMe {
@@ -77,15 +72,15 @@ pub fn publish(post: &Post, draw: Id) -> Vec<Step> {
     }
     let mut steps = vec![Step::to(Root::profile(post.author.0), own)];
     if post.audience == Audience::Public {
-        let feed = with_trim(append(FEED, Section::PUBLIC), FEED, FEED_KEEP);
+        let feed = with_trim(append(FEED, Section::PUBLIC), FEED, keep.feed_entries);
         steps.push(Step::to(feed_root(feed_shard(post.id.0)), feed));
-        steps.extend(tagged(post, &post.tags, trims));
+        steps.extend(tagged(post, &post.tags, trims.then_some(keep.tag_entries)));
     }
     steps
 }
 
-/// A step that makes a public post appear under these tags.
-pub fn tagged(post: &Post, tags: &[Tag], trims: bool) -> Option<Step> {
+/// A step that makes a public post appear under these tags, and trims those lists if `keep` says to what length.
+pub fn tagged(post: &Post, tags: &[Tag], keep: Option<u32>) -> Option<Step> {
     let activity = Activity {
         actor: post.author.0,
         verb: VERB_CREATE,
@@ -94,9 +89,7 @@ pub fn tagged(post: &Post, tags: &[Tag], trims: bool) -> Option<Step> {
         extra: String::new(),
     };
     let mut ops = vec![Operation::Append { stream: TAG, id: post.id.0, section: Section::PUBLIC, activity }];
-    if trims {
-        ops.push(Operation::Trim { stream: TAG, keep: TAG_KEEP });
-    }
+    ops.extend(keep.map(|keep| Operation::Trim { stream: TAG, keep }));
     to_tags(tags, ops)
 }
 
@@ -144,7 +137,9 @@ mod tests {
 
     #[test]
     fn chains_stay_within_their_depth() {
-        for step in publish(&post(Audience::Public), draw(0)).iter().chain(&retract(&post(Audience::Public)))
+        for step in publish(&post(Audience::Public), draw(0), Retention::default())
+            .iter()
+            .chain(&retract(&post(Audience::Public)))
         {
             assert!(step.depth() <= DEPTH_MAX);
         }
@@ -152,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_is_mine_alone_leaves_my_root_nowhere() {
-        let steps = publish(&post(Audience::OnlyMe), draw(1));
+        let steps = publish(&post(Audience::OnlyMe), draw(1), Retention::default());
         assert_eq!(steps.len(), 1);
         assert_eq!(steps[0].roots, [Root::profile(Id::from_bytes([2; 16]))]);
         assert!(!steps[0].ops.iter().any(|op| matches!(op, Operation::FanOut { .. })));
@@ -163,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_is_for_followers_is_neither_in_the_feed_nor_in_the_public_section() {
-        let steps = publish(&post(Audience::Followers), draw(1));
+        let steps = publish(&post(Audience::Followers), draw(1), Retention::default());
         assert_eq!(steps.len(), 1);
         assert!(steps[0].ops.iter().any(|op| matches!(op, Operation::FanOut { .. })));
         assert!(
@@ -174,8 +169,32 @@ mod tests {
     #[test]
     fn one_post_in_many_trims() {
         let trims = |step: &Step| step.ops.iter().any(|op| matches!(op, Operation::Trim { .. }));
-        let trimming =
-            (0..=255).filter(|&last| publish(&post(Audience::Public), draw(last)).iter().any(trims)).count();
+        let trimming = (0..=255)
+            .filter(|&last| {
+                publish(&post(Audience::Public), draw(last), Retention::default()).iter().any(trims)
+            })
+            .count();
         assert_eq!(trimming, 256 / usize::from(TRIM_EVERY));
+    }
+
+    #[test]
+    fn streams_are_trimmed_to_what_the_app_keeps() {
+        let keep = Retention { home_entries: 100, feed_entries: 200, tag_entries: 300 };
+        let mut trims = Vec::new();
+        for step in publish(&post(Audience::Public), draw(0), keep) {
+            for op in step.ops {
+                match op {
+                    Operation::Trim { stream, keep } => trims.push((stream, keep)),
+                    Operation::FanOut { step, .. } => {
+                        trims.extend(step.ops.iter().filter_map(|op| match op {
+                            Operation::Trim { stream, keep } => Some((*stream, *keep)),
+                            _ => None,
+                        }))
+                    }
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(trims, [(HOME, 100), (HOME, 100), (FEED, 200), (TAG, 300)]);
     }
 }

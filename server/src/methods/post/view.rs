@@ -10,6 +10,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::words::tag_of;
+use crate::app_settings::DefaultAudience;
 use crate::registry::{NodeView, Rev};
 use crate::types::{Text, Timestamp, Uuid};
 use crate::visibility;
@@ -32,6 +33,16 @@ pub enum Audience {
     Followers,
     /// The author.
     OnlyMe,
+}
+
+impl From<DefaultAudience> for Audience {
+    fn from(audience: DefaultAudience) -> Audience {
+        match audience {
+            DefaultAudience::Public => Audience::Public,
+            DefaultAudience::Followers => Audience::Followers,
+            DefaultAudience::OnlyMe => Audience::OnlyMe,
+        }
+    }
 }
 
 impl From<Audience> for visibility::Audience {
