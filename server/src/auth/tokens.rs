@@ -91,7 +91,8 @@ impl fmt::Debug for RefreshToken {
 
 impl RefreshToken {
     /// The first one of a session. It follows from the session's seed and from what the client showed to
-    /// sign in, so that a repeated sign-in gets the same one, and what is stored does not suffice to make it.
+    /// sign in, so that a repeated sign-in gets the same one, and what is stored does not suffice to make it
+    /// (but for a guest, who has nothing to show but the session's id).
     pub fn first(holder: Holder, seed: &[u8; 32], shown: &[u8], secret: &[u8; 32]) -> RefreshToken {
         let mut mac = keyed(secret, b"gomer first refresh token");
         mac.update(&holder.bytes(REFRESH));

@@ -47,7 +47,9 @@ fn explain<A: DeserializeOwned>(body: &[u8]) -> Problem {
         }
     }
     let inner = error.into_inner();
-    if inner.is_syntax() || inner.is_eof() {
+    // An enum's empty object is "syntax" to serde_json, and still JSON.
+    let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+    if (inner.is_syntax() || inner.is_eof()) && !is_json() {
         return Problem::new(Code::BadRequest).detail(format!("The body is not JSON: {inner}."));
     }
     refusal(pointer, &inner.to_string())
@@ -160,6 +162,7 @@ mod tests {
             (r#"{}"#, Code::Invalid, "/id", "missing"),
             (r#"{"id":7}"#, Code::Invalid, "/id", "type"),
             (r#"{"id":"x"}"#, Code::Invalid, "/id", "format"),
+            (r#"{"id":"ID","level":{}}"#, Code::Invalid, "/level", "value"),
             (r#"{"id":"ID","nope":1}"#, Code::UnknownField, "/nope", "unknown-field"),
             (r#"{"id":"ID","a/b~c":1}"#, Code::UnknownField, "/a~1b~0c", "unknown-field"),
             (
