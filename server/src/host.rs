@@ -3,15 +3,18 @@
 //! Must never learn: how it was started. The binary, the test kit and the simulator each build one.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
+use bytes::Bytes;
 use gomer_core::id::{AppId, Id, Position};
 use gomer_core::meta::command::AppState;
 use gomer_core::meta::state::App;
 use gomer_core::time::Time;
 use gomer_net::cluster::Cluster;
+use gomer_net::http::Counts;
 
+use crate::app_settings::SettingsCache;
 use crate::auth::mail::{KeptMail, Mailer};
 use crate::auth::password::{CheapHasher, PasswordHasher};
 use crate::limits::Limits;
@@ -25,6 +28,8 @@ pub struct Host {
     pub registry: Registry,
     /// Rate limits.
     pub limits: Limits,
+    /// Apps' settings, parsed.
+    pub settings: Arc<SettingsCache>,
     /// What `/readyz` says.
     pub health: Health,
     /// Stands for the app in calls on `/v1/-/`.
@@ -33,6 +38,9 @@ pub struct Host {
     pub passwords: Arc<dyn PasswordHasher>,
     /// Takes mail.
     pub mailer: Arc<dyn Mailer>,
+    fronts: Mutex<Vec<(&'static str, Arc<Counts>)>>,
+    calls: RwLock<BTreeMap<AppId, AtomicU64>>,
+    open_api: OnceLock<Bytes>,
 }
 
 /// What the simulator and tests have a cheap one of.
@@ -54,15 +62,61 @@ impl Edges {
 impl Host {
     /// A host over this cluster, with every method of the program.
     pub fn new(cluster: Cluster, edges: Edges) -> Arc<Host> {
+        let settings = Arc::new(SettingsCache::default());
         Arc::new(Host {
             cluster,
             registry: Registry::new(crate::methods::all()),
-            limits: Limits::default(),
+            limits: Limits::new(settings.clone()),
+            settings,
             health: Health::default(),
             nowhere: Arc::new(nowhere()),
             passwords: edges.passwords,
             mailer: edges.mailer,
+            fronts: Mutex::default(),
+            calls: RwLock::default(),
+            open_api: OnceLock::new(),
         })
+    }
+
+    /// The OpenAPI document, made when it is first asked for.
+    pub fn open_api(&self) -> Bytes {
+        self.open_api.get_or_init(|| crate::openapi::document_of(&self.registry).into()).clone()
+    }
+
+    /// Counts one call of an app.
+    pub fn count_for(&self, app: AppId) {
+        if let Some(count) = self.calls.read().expect(UNPOISONED).get(&app) {
+            count.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        self.calls.write().expect(UNPOISONED).entry(app).or_default().fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Calls of an app since the start.
+    pub fn calls_of(&self, app: AppId) -> u64 {
+        let calls = self.calls.read().expect(UNPOISONED);
+        calls.get(&app).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// Calls of every app by its name.
+    pub fn calls_by_app(&self) -> Vec<(String, u64)> {
+        let meta = self.cluster.meta();
+        let calls = self.calls.read().expect(UNPOISONED);
+        let named = |(id, count): (&AppId, &AtomicU64)| {
+            let name = meta.app(*id).map_or_else(|| "-".to_owned(), |app| app.name.clone());
+            (name, count.load(Ordering::Relaxed))
+        };
+        calls.iter().map(named).collect()
+    }
+
+    /// Shows a listener's counters on the metrics page.
+    pub fn show_front(&self, name: &'static str, counts: Arc<Counts>) {
+        self.fronts.lock().expect(UNPOISONED).push((name, counts));
+    }
+
+    /// The listeners' counters.
+    pub fn front_counts(&self) -> Vec<(&'static str, Arc<Counts>)> {
+        self.fronts.lock().expect(UNPOISONED).clone()
     }
 }
 
@@ -116,3 +170,5 @@ pub fn nowhere() -> App {
         types: BTreeMap::new(),
     }
 }
+
+const UNPOISONED: &str = "nothing panics under this lock";

@@ -1,18 +1,21 @@
 //! The product: RPC methods, sign-in, stores, settings and the command line, as a library.
 //!
 //! Reading order: [`registry`] (what a method is), [`methods`] (which there are), [`problem`], [`types`],
-//! [`host`], [`limits`], [`store`].
+//! [`host`], [`limits`], [`http`], [`store`].
 
 pub mod app_settings;
 pub mod auth;
 pub mod cursor;
 pub mod first_start;
 pub mod host;
+pub mod http;
 pub mod limits;
 pub mod meta_calls;
 pub mod methods;
+pub mod metrics;
 pub mod model;
 pub mod names;
+pub mod openapi;
 pub mod problem;
 pub mod registry;
 pub mod roles;

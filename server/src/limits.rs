@@ -17,14 +17,14 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gomer_core::id::{AppId, Id, Position};
+use gomer_core::id::{AppId, Id};
 use gomer_core::meta::state::App;
 use gomer_core::time::Monotonic;
-use serde::Deserialize;
 
+use crate::app_settings::{RateRule, Rates, SettingsCache};
 use crate::registry::{Caller, Rate};
 
 /// Whose calls are counted together.
@@ -115,7 +115,7 @@ pub struct Limits {
     stripes: Vec<Mutex<Generations>>,
     stripe_max: usize,
     hasher: RandomState,
-    rules: RwLock<HashMap<AppId, (Position, Arc<Rules>)>>,
+    settings: Arc<SettingsCache>,
 }
 
 type Bucket = (AppId, Subject, Rate);
@@ -130,18 +130,23 @@ struct Generations {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits::bounded(BUCKETS_MAX)
+        Limits::new(Arc::default())
     }
 }
 
 impl Limits {
-    /// At most about this many buckets.
-    pub fn bounded(buckets_max: usize) -> Limits {
+    /// Limits as apps' settings say, else the defaults.
+    pub fn new(settings: Arc<SettingsCache>) -> Limits {
+        Limits::bounded(settings, BUCKETS_MAX)
+    }
+
+    /// The same with at most about this many buckets.
+    pub fn bounded(settings: Arc<SettingsCache>, buckets_max: usize) -> Limits {
         Limits {
             stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
             stripe_max: (buckets_max / STRIPES / 2).max(1),
             hasher: RandomState::new(),
-            rules: RwLock::default(),
+            settings,
         }
     }
 
@@ -191,20 +196,8 @@ impl Limits {
         if rate == Rate::Free || subject == Subject::App {
             return None;
         }
-        let rules = self.rules(app);
-        if rules.enabled { default_policy(subject, rate).map(|policy| rules.own(policy, rate)) } else { None }
-    }
-
-    /// What the app says about limits, parsed once per revision.
-    fn rules(&self, app: &App) -> Arc<Rules> {
-        if let Some((rev, rules)) = self.rules.read().expect(UNPOISONED).get(&app.id)
-            && *rev == app.settings_rev
-        {
-            return rules.clone();
-        }
-        let rules = Arc::new(Rules::read(&app.settings));
-        self.rules.write().expect(UNPOISONED).insert(app.id, (app.settings_rev, rules.clone()));
-        rules
+        let rates = self.settings.of(app).rates;
+        if rates.enabled.0 { default_policy(subject, rate).map(|policy| own(policy, rate, &rates)) } else { None }
     }
 
     fn stripe(&self, bucket: &Bucket) -> std::sync::MutexGuard<'_, Generations> {
@@ -240,61 +233,22 @@ fn default_policy(subject: Subject, rate: Rate) -> Option<Policy> {
     })
 }
 
-/// What the app's settings say about limits.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Rules {
-    enabled: bool,
-    read: Option<Rule>,
-    write: Option<Rule>,
-    login: Option<Rule>,
-    mail: Option<Rule>,
-    sign_up: Option<Rule>,
-    follow: Option<Rule>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Rule {
-    count: u32,
-    window_s: u32,
-}
-
-impl Default for Rules {
-    fn default() -> Rules {
-        let (read, write, login, mail, sign_up, follow) = (None, None, None, None, None, None);
-        Rules { enabled: true, read, write, login, mail, sign_up, follow }
-    }
-}
-
-impl Rules {
-    /// From the app's settings. What cannot be read is as if it were not set: the defaults are the strict ones.
-    fn read(settings: &str) -> Rules {
-        #[derive(Deserialize, Default)]
-        #[serde(default)]
-        struct Settings {
-            rates: Rules,
-        }
-        serde_json::from_str::<Settings>(settings).unwrap_or_default().rates
-    }
-
-    /// The policy with the app's own numbers; the burst keeps its relation to the quota.
-    fn own(&self, policy: Policy, rate: Rate) -> Policy {
-        let rule = match rate {
-            Rate::Read => self.read,
-            Rate::Write => self.write,
-            Rate::Login => self.login,
-            Rate::Mail => self.mail,
-            Rate::SignUp => self.sign_up,
-            Rate::Follow => self.follow,
-            Rate::Free => None,
-        };
-        let Some(Rule { count, window_s }) = rule else { return policy };
-        let (quota, window_s) = (u64::from(count.max(1)), u64::from(window_s.max(1)));
-        // A rule over a longer time may be used up at once; one per second is allowed its usual burst.
-        let burst = if window_s == 1 { quota * (policy.burst / policy.quota).max(1) } else { quota };
-        Policy { quota, window_s, burst, ..policy }
-    }
+/// The policy with the app's own numbers.
+fn own(policy: Policy, rate: Rate, rates: &Rates) -> Policy {
+    let rule = match rate {
+        Rate::Read => rates.read,
+        Rate::Write => rates.write,
+        Rate::Login => rates.login,
+        Rate::Mail => rates.mail,
+        Rate::SignUp => rates.sign_up,
+        Rate::Follow => rates.follow,
+        Rate::Free => None,
+    };
+    let Some(RateRule { count, window_s }) = rule else { return policy };
+    let (quota, window_s) = (u64::from(count.max(1)), u64::from(window_s.max(1)));
+    // A rule over a longer time may be used up at once; one per second is allowed its usual burst.
+    let burst = if window_s == 1 { quota * (policy.burst / policy.quota).max(1) } else { quota };
+    Policy { quota, window_s, burst, ..policy }
 }
 
 fn state(policy: Policy, debt: u64) -> State {
@@ -399,7 +353,7 @@ mod tests {
 
     #[test]
     fn the_number_of_buckets_is_bounded_and_the_busy_ones_stay() {
-        let (limits, app) = (Limits::bounded(64 * 2 * 8), app());
+        let (limits, app) = (Limits::bounded(Arc::default(), 64 * 2 * 8), app());
         while allowed(&limits, &app, person("ann"), Rate::Write, at(0)) {}
         for n in 0..100_000u32 {
             limits.take(&app, Subject::Address(std::net::Ipv4Addr::from_bits(n).into()), Rate::Read, at(1));

@@ -1,3 +1,9 @@
 //! The `gomer` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+mod program;
+
+fn main() -> ExitCode {
+    program::cli::main()
+}

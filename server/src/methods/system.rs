@@ -20,6 +20,10 @@ pub fn methods() -> Vec<Method> {
         Method::query("system.getLimits", get_limits)
             .role(Role::User)
             .about("Shows my rate limits and what is left of them."),
+        Method::query("system.getOpenApi", get_open_api)
+            .role(Role::Anonymous)
+            .scope(Scope::Everywhere)
+            .about("Gives the OpenAPI 3.1 document of this server."),
         Method::query("system.listErrors", list_errors)
             .role(Role::Anonymous)
             .scope(Scope::Everywhere)
@@ -89,6 +93,10 @@ async fn get_limits(call: Call, _: Empty) -> Result<Reply<MyLimits>, Stop> {
         })
         .collect();
     Ok(Reply::new(MyLimits { items }).cache(Cache::Never))
+}
+
+async fn get_open_api(call: Call, _: Empty) -> Result<Reply<serde_json::Value>, Stop> {
+    Ok(Reply::json(call.host.open_api()).cache(Cache::Public(60)))
 }
 
 /// One error code.

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::args::RawArgs;
 use super::call::Call;
 use super::reply::{Rendered, Reply, Stop};
+use super::stats::Stats;
 use crate::problem::Code;
 
 /// Whether a method changes anything.
@@ -144,6 +145,10 @@ pub struct Method {
     pub body_max: u64,
     /// Whether an `Idempotency-Key` must be there.
     pub key_required: bool,
+    /// The type of its reply.
+    pub produces: &'static str,
+    /// What it counts.
+    pub stats: Stats,
     /// Parses the arguments and runs the handler.
     pub handler: Box<dyn Fn(Call, RawArgs) -> Answering + Send + Sync>,
     /// The schema of its arguments.
@@ -197,6 +202,8 @@ impl Method {
             scope: Scope::App,
             body_max: BODY_BYTES_MAX,
             key_required: false,
+            produces: "application/json",
+            stats: Stats::default(),
             handler: Box::new(move |call, args| match args.parse::<A>() {
                 Ok(args) => {
                     let answering = handler(call, args);
@@ -269,6 +276,13 @@ impl Method {
     #[must_use]
     pub fn key_required(mut self) -> Method {
         self.key_required = true;
+        self
+    }
+
+    /// Its reply is of another type than JSON.
+    #[must_use]
+    pub fn produces(mut self, content_type: &'static str) -> Method {
+        self.produces = content_type;
         self
     }
 

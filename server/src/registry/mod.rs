@@ -6,15 +6,17 @@
 //!
 //! Must never learn: HTTP, sockets, which methods there are.
 //!
-//! Reading order: [`method`], [`call`], [`reads`], [`reply`], [`rev`], [`args`], `parameters`.
+//! Reading order: [`method`], [`call`], [`reads`], [`reply`], [`rev`], [`args`], `parameters`, `gate`, [`stats`].
 
 pub mod args;
 pub mod call;
+mod gate;
 pub mod method;
 mod parameters;
 pub mod reads;
 pub mod reply;
 pub mod rev;
+pub mod stats;
 
 use std::collections::BTreeMap;
 

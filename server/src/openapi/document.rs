@@ -1,0 +1,284 @@
+//! The OpenAPI 3.1 document.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::schemas::Schemas;
+use crate::problem::Code;
+use crate::registry::{Idempotency, Kind, Method, Registry, Role, Scope};
+
+/// The document of these methods.
+pub(super) fn document(registry: &Registry) -> Value {
+    let schemas = Schemas::of(registry);
+    let mut paths = Map::new();
+    for method in registry.iter() {
+        let app = if method.scope == Scope::App { "{app}" } else { "-" };
+        let verb = if by_get(method, &schemas) { "get" } else { "post" };
+        paths.insert(format!("/v1/{app}/{}", method.name), json!({ verb: operation(method, &schemas) }));
+    }
+    let mut shapes = schemas.shapes;
+    shapes.insert("Problem".to_owned(), problem());
+    let services: BTreeSet<&str> = registry.iter().map(Method::service).collect();
+    json!({
+        "openapi": "3.1.0",
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "info": {
+            "title": "Gomer",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": "A social backend for mobile apps",
+            "description": "Every query may also be called by POST with its arguments as a JSON body. Clients ignore fields and \
+                values that they do not know.",
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "servers": [{ "url": "/" }],
+        "tags": services.iter().map(|service| json!({ "name": service })).collect::<Vec<_>>(),
+        "paths": paths,
+        "components": {
+            "schemas": shapes,
+            "parameters": parameters(),
+            "securitySchemes": {
+                "clientKey": { "type": "apiKey", "in": "header", "name": "Gomer-Key", "description": "The app's client key." },
+                "bearer": { "type": "http", "scheme": "bearer",
+                    "description": "A session's access token, a server key, an admin or operator token." },
+            },
+        },
+    })
+}
+
+/// Whether all arguments can stand in an address.
+fn by_get(method: &Method, schemas: &Schemas) -> bool {
+    let plain = |schema: &Value| {
+        let schema = schemas.resolve(schema);
+        let item = schema.get("items").map(|items| schemas.resolve(items));
+        [Some(schema), item].into_iter().flatten().all(|schema| schema.get("properties").is_none() && !is_object(schema))
+    };
+    let args = schemas.resolve(&schemas.args[method.name]);
+    let fields = args.get("properties").and_then(Value::as_object);
+    method.kind == Kind::Query && fields.is_none_or(|fields| fields.values().all(plain))
+}
+
+fn is_object(schema: &Value) -> bool {
+    match schema.get("type") {
+        Some(Value::String(kind)) => kind == "object",
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "object"),
+        _ => false,
+    }
+}
+
+fn operation(method: &Method, schemas: &Schemas) -> Value {
+    let mut operation = json!({
+        "operationId": method.name,
+        "tags": [method.service()],
+        "summary": method.about,
+        "x-gomer-kind": method.kind.name(),
+        "x-gomer-role": method.role.name(),
+        "x-gomer-idempotency": method.idempotency.name(),
+        "x-gomer-emits": method.emits,
+        "security": security(method),
+        "parameters": call_parameters(method, schemas),
+        "responses": responses(method, schemas),
+    });
+    if !by_get(method, schemas) {
+        operation["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": schemas.args[method.name] } } });
+    }
+    operation
+}
+
+fn security(method: &Method) -> Value {
+    match (method.scope, method.role) {
+        (Scope::Everywhere, _) => json!([]),
+        (Scope::Cluster, _) => json!([{ "bearer": [] }]),
+        (Scope::App, Role::Anonymous) => json!([{ "clientKey": [] }, { "clientKey": [], "bearer": [] }]),
+        (Scope::App, _) => json!([{ "clientKey": [], "bearer": [] }]),
+    }
+}
+
+fn call_parameters(method: &Method, schemas: &Schemas) -> Vec<Value> {
+    let named = |name: &str| json!({ "$ref": format!("#/components/parameters/{name}") });
+    let mut parameters = Vec::new();
+    if method.scope == Scope::App {
+        parameters.push(named("app"));
+    }
+    if method.kind == Kind::Procedure {
+        let key = if method.key_required { "requiredIdempotencyKey" } else { "idempotencyKey" };
+        parameters.push(named(key));
+    }
+    if method.idempotency == Idempotency::NaturalRev {
+        parameters.push(named("ifMatch"));
+    }
+    if by_get(method, schemas) {
+        let args = schemas.resolve(&schemas.args[method.name]);
+        let required: Vec<&str> = strings(args.get("required")).collect();
+        for (name, schema) in args.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            let mut schema = schema.clone();
+            let about = schema.as_object_mut().and_then(|fields| fields.remove("description"));
+            let is_required = required.contains(&name.as_str());
+            let mut parameter = json!({ "name": name, "in": "query", "required": is_required, "schema": schema });
+            if let Some(about) = about {
+                parameter["description"] = about;
+            }
+            parameters.push(parameter);
+        }
+    }
+    parameters
+}
+
+fn strings(list: Option<&Value>) -> impl Iterator<Item = &str> {
+    list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn responses(method: &Method, schemas: &Schemas) -> Value {
+    let content_type = method.produces;
+    let reply = &schemas.replies[method.name];
+    let schema = if content_type == "application/json" { reply.clone() } else { json!({ "type": "string" }) };
+    let mut responses = Map::new();
+    let done = json!({ "description": "Done.", "content": { content_type: { "schema": schema } } });
+    responses.insert("200".to_owned(), done);
+    if method.kind == Kind::Query {
+        responses.insert("304".to_owned(), json!({ "description": "What `If-None-Match` names is still so." }));
+    }
+    let mut by_status: BTreeMap<u16, BTreeSet<&str>> = BTreeMap::new();
+    for code in codes(method) {
+        by_status.entry(code.status()).or_default().insert(code.name());
+    }
+    for (status, codes) in by_status {
+        let codes: Vec<String> = codes.into_iter().map(|code| format!("`{code}`")).collect();
+        let schema = json!({ "$ref": "#/components/schemas/Problem" });
+        let problem = json!({ "description": codes.join(", "), "content": { "application/problem+json": { "schema": schema } } });
+        responses.insert(status.to_string(), problem);
+    }
+    Value::Object(responses)
+}
+
+/// Every code that a call of this method may get.
+pub(super) fn codes(method: &Method) -> BTreeSet<Code> {
+    let mut codes = BTreeSet::from([
+        Code::BadRequest,
+        Code::UnknownField,
+        Code::NotFound,
+        Code::TooLarge,
+        Code::UnsupportedMediaType,
+        Code::Invalid,
+        Code::RateLimited,
+        Code::Internal,
+        Code::Corrupt,
+        Code::Busy,
+        Code::Unavailable,
+    ]);
+    if method.scope != Scope::Everywhere {
+        codes.extend([Code::Unauthenticated, Code::Forbidden]);
+    }
+    if method.kind == Kind::Procedure {
+        codes.extend([Code::KeyReused, Code::Timeout, Code::DiskFull]);
+    }
+    if method.idempotency == Idempotency::NaturalRev {
+        codes.insert(Code::StaleRevision);
+    }
+    codes.extend(method.errors);
+    codes
+}
+
+fn parameters() -> Value {
+    let key = |required: bool| {
+        json!({
+            "name": "Idempotency-Key", "in": "header", "required": required,
+            "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
+            "description": "The operation's id, best a UUID. The same again gives the first reply, for 30 days.",
+        })
+    };
+    json!({
+        "app": {
+            "name": "app", "in": "path", "required": true, "schema": { "type": "string" },
+            "description": "The app's name.",
+        },
+        "idempotencyKey": key(false),
+        "requiredIdempotencyKey": key(true),
+        "ifMatch": {
+            "name": "If-Match", "in": "header", "required": false, "schema": { "type": "string" },
+            "description": "The revision that must be the present one, in quotes.",
+        },
+    })
+}
+
+/// The shape of errors.
+fn problem() -> Value {
+    json!({
+        "type": "object",
+        "description": "An error (RFC 9457).",
+        "required": ["type", "title", "status", "detail", "code", "retry", "errors", "instance"],
+        "properties": {
+            "type": { "type": "string", "format": "uri" },
+            "title": { "type": "string" },
+            "status": { "type": "integer" },
+            "detail": { "type": "string", "description": "What to do, in English." },
+            "code": { "type": "string", "enum": Code::ALL.map(Code::name), "description": "A stable name." },
+            "retry": { "type": "string", "enum": ["never", "same", "later"] },
+            "errors": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["pointer", "code"],
+                    "properties": {
+                        "pointer": { "type": "string", "description": "Where in the request (RFC 6901)." },
+                        "code": { "type": "string" },
+                    },
+                },
+            },
+            "instance": { "type": "string", "description": "The trace id." },
+            "rev": { "type": "string", "description": "The present revision, on conflicts." },
+            "current": { "description": "The present entity, on conflicts." },
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn real() -> Value {
+        document(&Registry::new(crate::methods::all()))
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        fn walk(value: &Value, root: &Value) {
+            match value {
+                Value::Object(fields) => {
+                    if let Some(Value::String(to)) = fields.get("$ref") {
+                        assert!(root.pointer(to.trim_start_matches('#')).is_some(), "{to}");
+                    }
+                    fields.values().for_each(|field| walk(field, root));
+                }
+                Value::Array(items) => items.iter().for_each(|item| walk(item, root)),
+                _ => {}
+            }
+        }
+        let document = real();
+        walk(&document, &document);
+    }
+
+    #[test]
+    fn every_method_is_there_once_with_its_facts() {
+        let document = real();
+        let paths = document["paths"].as_object().unwrap();
+        let registry = Registry::new(crate::methods::all());
+        assert_eq!(paths.len(), registry.len());
+        let mut ids = BTreeSet::new();
+        for (path, item) in paths {
+            let (_, operation) = item.as_object().unwrap().iter().next().unwrap();
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(path.ends_with(id) && ids.insert(id), "{path}");
+            let method = registry.get(id).unwrap();
+            assert_eq!(operation["x-gomer-role"], method.role.name());
+            assert_eq!(operation["x-gomer-kind"], method.kind.name());
+        }
+    }
+
+    #[test]
+    fn the_same_program_gives_the_same_bytes() {
+        assert_eq!(super::super::document(), super::super::document());
+        assert_eq!(super::super::reference(), super::super::reference());
+    }
+}

@@ -1,0 +1,15 @@
+//! The program around the library: command line, settings, logs, threads, signals, exit codes.
+//!
+//! Nothing here runs in the simulator, and the library knows nothing of it.
+//!
+//! Reading order: [`cli`], [`settings`] with [`sources`], [`serve`], [`edges`], [`signals`], [`logs`], [`exit`].
+
+pub mod cli;
+pub mod edges;
+pub mod exit;
+pub mod logs;
+pub mod reference;
+pub mod serve;
+pub mod settings;
+pub mod signals;
+pub mod sources;

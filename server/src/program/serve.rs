@@ -1,0 +1,202 @@
+//! `gomer serve`: from a data directory to listeners that accept, and back.
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gomer::auth::argon2_pool::Argon2Pool;
+use gomer::auth::outbox::Outbox;
+use gomer::first_start;
+use gomer::host::{Edges, Host};
+use gomer::http::{Api, Side};
+use gomer::store::dir::{DataDir, DirFault, Format};
+use gomer::store::log::LogSettings;
+use gomer::store::reserve::Reserve;
+use gomer_core::store::StoreFault;
+use gomer_net::cluster::Cluster;
+use gomer_net::edges::Entropy;
+use gomer_net::http::{Drain, Front, Limits};
+use gomer_net::runtime::{Member, MemberConfig};
+use serde::Serialize;
+
+use super::edges::{self, SystemEntropy};
+use super::exit::{End, Exit};
+use super::settings::Settings;
+use super::signals;
+
+/// Runs until a signal, and ends in good order.
+pub async fn run(settings: Settings, json: bool) -> Result<(), End> {
+    let signal = signals::listen()?;
+    // First the addresses, so that a second process does not touch anything.
+    let public = bind(settings.listen, &settings.limits, "--listen").await?;
+    let admin = bind(settings.admin_listen, &settings.limits, "--admin-listen").await?;
+    let dir = Arc::new(open_dir(&settings)?);
+    let member = Arc::new(start_member(&settings, &dir).await?);
+    let host = make_host(member.cluster().clone(), &dir)?;
+    host.show_front("public", public.counts());
+    host.show_front("admin", admin.counts());
+    tokio::spawn(watch_space(member.clone(), dir.clone(), settings.reserve_bytes));
+    let credentials = first_start::run(&host, dir.path(), settings.demo)
+        .await
+        .map_err(|error| End::new(Exit::Failed, format!("{error:#}")))?;
+    let ready = Ready::of(&public, &admin, dir.path(), credentials.as_deref());
+    let (drain, admin_drain) = (Drain::new(), Drain::new());
+    let mut serving = tokio::spawn(public.serve(Arc::new(Api::new(host.clone(), Side::Public)), drain.clone()));
+    let admin_api = Arc::new(Api::new(host.clone(), Side::Admin));
+    let mut admin_serving = tokio::spawn(admin.serve(admin_api, admin_drain.clone()));
+    host.health.start();
+    ready.say(json);
+    let name = signal.await.unwrap_or("the end of the signal thread");
+    tracing::info!(signal = name, drain_s = settings.drain.as_secs(), "draining");
+    host.health.drain();
+    drain.begin();
+    // The admin listener answers to the end, so that `/readyz` can be asked why.
+    if tokio::time::timeout(settings.drain, &mut serving).await.is_err() {
+        tracing::warn!(requests = drain.requests(), "requests were cut off after drain_s");
+        drain.cut();
+        let _ = serving.await;
+    }
+    admin_drain.begin();
+    if tokio::time::timeout(ADMIN_DRAIN, &mut admin_serving).await.is_err() {
+        admin_drain.cut();
+        let _ = admin_serving.await;
+    }
+    drop(host);
+    stop(member).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Listens, or says what to do instead.
+async fn bind(address: SocketAddr, limits: &Limits, flag: &str) -> Result<Front, End> {
+    Front::bind(address, limits.clone()).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            let free = SocketAddr::new(address.ip(), 0);
+            End::new(Exit::Address, format!("{address} is in use; try {flag} {free}"))
+        }
+        _ => End::new(Exit::Failed, format!("{address}: {error}")),
+    })
+}
+
+fn open_dir(settings: &Settings) -> Result<DataDir, End> {
+    let mut incarnation = [0; 16];
+    SystemEntropy.fill(&mut incarnation);
+    DataDir::open(&settings.data, Format { shards: settings.shards, incarnation }).map_err(dir_end)
+}
+
+fn dir_end(fault: DirFault) -> End {
+    let code = match fault {
+        DirFault::Locked { .. } | DirFault::NewerFormat { .. } | DirFault::Damaged { .. } | DirFault::Foreign { .. } => {
+            Exit::Data
+        }
+        DirFault::Io { .. } => Exit::Failed,
+    };
+    End::new(code, fault.to_string())
+}
+
+async fn start_member(settings: &Settings, dir: &DataDir) -> Result<Member, End> {
+    let format = dir.format();
+    let mut shards = Vec::new();
+    for shard in 0..format.shards {
+        shards.push(dir.open_shard(shard, LogSettings::default(), settings.cache_bytes).map_err(dir_end)?);
+    }
+    let meta = dir.open_meta(LogSettings::default(), META_CACHE_BYTES).map_err(dir_end)?;
+    let (head, _) = format.incarnation.split_first_chunk().expect("an incarnation has 16 bytes");
+    let peer = u64::from_le_bytes(*head).max(1);
+    Member::start(MemberConfig::new(peer), edges::real(), shards, meta).await.map_err(|fault| match fault {
+        StoreFault::Corrupt(_) => {
+            let path = dir.path().to_owned();
+            dir_end(DirFault::Damaged { path, what: fault.to_string() })
+        }
+        StoreFault::Io(_) | StoreFault::Full => End::new(Exit::Disk, fault.to_string()),
+    })
+}
+
+fn make_host(cluster: Cluster, dir: &DataDir) -> Result<Arc<Host>, End> {
+    let failed = |what: &str, error: std::io::Error| End::new(Exit::Failed, format!("{what}: {error}"));
+    let passwords = Argon2Pool::start().map_err(|error| failed("threads for passwords", error))?;
+    let mailer = Outbox::open(&dir.path().join("outbox")).map_err(|error| failed("the outbox of mails", error))?;
+    Ok(Host::new(cluster, Edges { passwords: Arc::new(passwords), mailer: Arc::new(mailer) }))
+}
+
+/// Looks at the free space, and has client writes refused while there is too little.
+async fn watch_space(member: Arc<Member>, dir: Arc<DataDir>, reserve_bytes: u64) {
+    let mut reserve = Reserve::new(reserve_bytes);
+    loop {
+        match dir.space() {
+            Ok(space) => {
+                if reserve.observe(space.free) {
+                    let (full, free_mb) = (reserve.is_full(), space.free >> 20);
+                    tracing::warn!(full, free_mb, "client writes are refused while the disk is full");
+                }
+                member.set_full(reserve.is_full());
+            }
+            Err(fault) => tracing::warn!(%fault, "the free space cannot be told"),
+        }
+        tokio::time::sleep(SPACE_EVERY).await;
+    }
+}
+
+/// Checkpoints and ends the shards. The task that watches the space holds the member too, but not for long.
+async fn stop(member: Arc<Member>) {
+    match Arc::try_unwrap(member) {
+        Ok(member) => member.stop().await,
+        // What is in the log is on disk; the next start applies it again.
+        Err(_) => tracing::warn!("stopped without a checkpoint"),
+    }
+}
+
+/// The line on standard output.
+#[derive(Serialize)]
+struct Ready {
+    event: &'static str,
+    version: &'static str,
+    pid: u32,
+    http: String,
+    admin: String,
+    data: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials: Option<String>,
+}
+
+impl Ready {
+    fn of(public: &Front, admin: &Front, data: &Path, credentials: Option<&Path>) -> Ready {
+        let shown = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+        Ready {
+            event: "ready",
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            http: format!("http://{}", public.local_addr()),
+            admin: format!("http://{}", admin.local_addr()),
+            data: shown(data),
+            app: credentials.map(|_| first_start::plan::APP),
+            credentials: credentials.map(shown),
+        }
+    }
+
+    fn say(&self, json: bool) {
+        let mut out = std::io::stdout();
+        let text = if json || !out.is_terminal() {
+            serde_json::to_string(self).expect("plain data, which JSON can hold")
+        } else {
+            let mut text = format!("Gomer {} takes requests on {} (for operators: {}).\n", self.version, self.http, self.admin);
+            text += &format!("Data: {}", self.data);
+            if let Some(credentials) = &self.credentials {
+                text += &format!("\nThe app `demo` has its keys and people in {credentials}.\n");
+                text += &format!("Try: curl {}/v1/-/system.getHealth", self.http);
+            }
+            text
+        };
+        // Whoever started it may not listen any more; it serves all the same.
+        let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    }
+}
+
+/// How long requests on the admin listener may take to end.
+const ADMIN_DRAIN: Duration = Duration::from_secs(2);
+const SPACE_EVERY: Duration = Duration::from_secs(2);
+const META_CACHE_BYTES: usize = 16 << 20;

@@ -1,0 +1,267 @@
+//! What can be configured: one table, from which flags, environment, file, help and checks follow.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gomer_net::http::{Cidr, Limits};
+
+use super::exit::{End, Exit};
+use super::sources::Sources;
+
+/// A setting.
+pub struct Key {
+    /// Its name in the file; `.` separates tables.
+    pub name: &'static str,
+    /// What holds when nobody says otherwise.
+    pub default: &'static str,
+    /// What it is, for `--help`.
+    pub about: &'static str,
+    /// What it may be.
+    pub check: fn(&str) -> Result<(), String>,
+    /// Whether it is shown as `***` and may be given as a file.
+    pub secret: bool,
+}
+
+impl Key {
+    /// Whether it is on or off, so that its flag needs no value.
+    pub fn is_switch(&self) -> bool {
+        (self.check)("true").is_ok() && (self.check)("false").is_ok() && (self.check)("x").is_err()
+    }
+
+    /// Its environment variable: `GOMER_LOG__LEVEL`.
+    pub fn variable(&self) -> String {
+        format!("GOMER_{}", self.name.to_uppercase().replace('.', "__"))
+    }
+
+    /// Its flag without the hyphens in front: `log-level`.
+    pub fn flag(&self) -> String {
+        self.name.replace(['.', '_'], "-")
+    }
+}
+
+const fn key(
+    name: &'static str,
+    default: &'static str,
+    check: fn(&str) -> Result<(), String>,
+    about: &'static str,
+) -> Key {
+    Key { name, default, about, check, secret: false }
+}
+
+/// Every setting.
+pub const KEYS: &[Key] = &[
+    key("data", "data", is_text, "Directory of the data"),
+    key("listen", "127.0.0.1:8080", is_address, "Address for apps; port 0 takes any free port"),
+    key("admin_listen", "127.0.0.1:8081", is_address, "Address for operators: metrics and cluster methods"),
+    key("insecure_listen", "false", is_switch, "Listen beyond this machine without TLS: a proxy has to add it"),
+    key("trusted_proxies", "", is_ranges, "Proxies whose X-Forwarded-For is believed, like 10.0.0.0/8,fd00::/8"),
+    key("demo", "auto", is_auto_or_switch, "Make an app with sample people when the store is new; auto: if nobody else can connect"),
+    key("drain_s", "30", is_seconds, "Longest that running requests may take after SIGTERM, in seconds"),
+    key("shards", "0", is_shards, "Threads for data, fixed when the store is made; 0: one per core"),
+    key("reserve_mb", "256", is_number, "Below so much free space client writes are refused, in MiB"),
+    key("cache_mb", "64", is_number, "Memory for reading rows, per shard, in MiB"),
+    key("limits.connections", "20000", is_count, "Most connections of the process"),
+    key("limits.connections_per_address", "200", is_count, "Most connections of one address; loopback is exempt"),
+    key("limits.requests", "4096", is_count, "Most requests served at once"),
+    key("log.format", "auto", is_log_format, "text, json, or auto: text on a terminal"),
+    key("log.level", "info", is_log_level, "error, warn, info, debug or trace"),
+    key("log.requests", "false", is_switch, "Log every request, not only those that fail"),
+];
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, else JSON.
+    Auto,
+    /// For people.
+    Text,
+    /// One object per line.
+    Json,
+}
+
+/// The settings, each as what it is.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Directory of the data.
+    pub data: PathBuf,
+    /// Address for apps.
+    pub listen: SocketAddr,
+    /// Address for operators.
+    pub admin_listen: SocketAddr,
+    /// Whether to make the sample app.
+    pub demo: bool,
+    /// Longest drain.
+    pub drain: Duration,
+    /// Threads for data of a new store.
+    pub shards: u32,
+    /// Free space below which client writes are refused.
+    pub reserve_bytes: u64,
+    /// Memory for reading rows, per shard.
+    pub cache_bytes: usize,
+    /// Bounds of the listeners.
+    pub limits: Limits,
+    /// How logs look.
+    pub log_format: LogFormat,
+    /// From which level on.
+    pub log_level: String,
+    /// Whether every request is logged.
+    pub log_requests: bool,
+}
+
+impl Settings {
+    /// The settings as the sources say. Every text has passed its key's check.
+    pub fn of(sources: &Sources) -> Result<Settings, End> {
+        let text = |name: &str| sources.get(name);
+        let checked = "the key's check has read it before";
+        let number = |name: &str| text(name).parse::<u64>().expect(checked);
+        let (listen, admin_listen): (SocketAddr, SocketAddr) =
+            (text("listen").parse().expect(checked), text("admin_listen").parse().expect(checked));
+        let alone = listen.ip().is_loopback() && admin_listen.ip().is_loopback();
+        if !alone && text("insecure_listen") != "true" {
+            let why = format!(
+                "{listen} and {admin_listen} are not both on this machine, and there is no TLS: put a proxy with TLS in front and \
+                 listen on 127.0.0.1, or say --insecure-listen if the network is yours"
+            );
+            return Err(End::new(Exit::Usage, why));
+        }
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+        let limits = Limits {
+            connections_max: number("limits.connections") as usize,
+            connections_per_address_max: number("limits.connections_per_address") as usize,
+            inflight_max: number("limits.requests") as usize,
+            trusted_proxies: ranges(text("trusted_proxies")).expect(checked),
+            ..Limits::default()
+        };
+        Ok(Settings {
+            data: PathBuf::from(text("data")),
+            listen,
+            admin_listen,
+            demo: match text("demo") {
+                "auto" => alone,
+                said => said == "true",
+            },
+            drain: Duration::from_secs(number("drain_s")),
+            shards: match number("shards") {
+                0 => cores.min(64),
+                said => said as u32,
+            },
+            reserve_bytes: number("reserve_mb") << 20,
+            cache_bytes: (number("cache_mb") as usize) << 20,
+            limits,
+            log_format: match text("log.format") {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => LogFormat::Auto,
+            },
+            log_level: text("log.level").to_owned(),
+            log_requests: text("log.requests") == "true",
+        })
+    }
+}
+
+fn is_text(text: &str) -> Result<(), String> {
+    if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(()) }
+}
+
+fn is_address(text: &str) -> Result<(), String> {
+    let address = text.parse::<SocketAddr>();
+    address.map(drop).map_err(|_| format!("`{text}` is not an address with a port, like 127.0.0.1:8080 or [::1]:8080"))
+}
+
+/// On or off.
+pub(super) fn is_switch(text: &str) -> Result<(), String> {
+    one_of(text, &["true", "false"])
+}
+
+fn is_auto_or_switch(text: &str) -> Result<(), String> {
+    one_of(text, &["auto", "true", "false"])
+}
+
+fn is_log_format(text: &str) -> Result<(), String> {
+    one_of(text, &["auto", "text", "json"])
+}
+
+fn is_log_level(text: &str) -> Result<(), String> {
+    one_of(text, &["error", "warn", "info", "debug", "trace"])
+}
+
+fn is_seconds(text: &str) -> Result<(), String> {
+    within(text, 0, 3_600)
+}
+
+fn is_shards(text: &str) -> Result<(), String> {
+    within(text, 0, 64)
+}
+
+fn is_number(text: &str) -> Result<(), String> {
+    within(text, 0, 1 << 30)
+}
+
+fn is_count(text: &str) -> Result<(), String> {
+    within(text, 1, 10_000_000)
+}
+
+fn is_ranges(text: &str) -> Result<(), String> {
+    ranges(text).map(drop)
+}
+
+fn ranges(text: &str) -> Result<Vec<Cidr>, String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|part| part.parse().map_err(|fault| format!("`{part}` is no address range: {fault}"))).collect()
+}
+
+fn one_of(text: &str, known: &[&str]) -> Result<(), String> {
+    if known.contains(&text) { Ok(()) } else { Err(format!("`{text}` is not one of {}", known.join(", "))) }
+}
+
+fn within(text: &str, least: u64, most: u64) -> Result<(), String> {
+    match text.parse::<u64>() {
+        Ok(number) if (least..=most).contains(&number) => Ok(()),
+        _ => Err(format!("`{text}` is not a whole number from {least} to {most}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_passes_its_own_check() {
+        for key in KEYS {
+            assert_eq!((key.check)(key.default), Ok(()), "{}", key.name);
+            assert!(!key.about.is_empty());
+        }
+        assert_eq!(KEYS.iter().find(|key| key.name == "log.level").unwrap().variable(), "GOMER_LOG__LEVEL");
+    }
+
+    #[test]
+    fn bad_values_are_refused_with_a_reason() {
+        for (name, bad) in [
+            ("data", ""),
+            ("listen", "localhost:8080"),
+            ("listen", "8080"),
+            ("insecure_listen", "yes"),
+            ("trusted_proxies", "10.0.0.0/33"),
+            ("drain_s", "-1"),
+            ("shards", "65"),
+            ("limits.connections", "0"),
+            ("log.format", "xml"),
+            ("log.level", "loud"),
+            ("demo", "maybe"),
+        ] {
+            let key = KEYS.iter().find(|key| key.name == name).unwrap();
+            assert!((key.check)(bad).is_err(), "{name} = {bad}");
+        }
+    }
+
+    #[test]
+    fn listening_for_everybody_without_tls_takes_a_word() {
+        let with = |args: &[(&str, &str)]| Settings::of(&Sources::of_flags(args));
+        assert!(with(&[]).unwrap().demo);
+        assert_eq!(with(&[("listen", "0.0.0.0:80")]).unwrap_err().code, Exit::Usage);
+        let open = with(&[("listen", "0.0.0.0:80"), ("insecure_listen", "true")]).unwrap();
+        assert!(!open.demo, "no sample people where others can connect");
+        assert!(with(&[("demo", "true"), ("listen", "0.0.0.0:80"), ("insecure_listen", "true")]).unwrap().demo);
+    }
+}
