@@ -197,7 +197,11 @@ impl Limits {
             return None;
         }
         let rates = self.settings.of(app).rates;
-        if rates.enabled.0 { default_policy(subject, rate).map(|policy| own(policy, rate, &rates)) } else { None }
+        if rates.enabled.0 {
+            default_policy(subject, rate).map(|policy| own(policy, rate, &rates))
+        } else {
+            None
+        }
     }
 
     fn stripe(&self, bucket: &Bucket) -> std::sync::MutexGuard<'_, Generations> {

@@ -36,12 +36,14 @@ impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let host = &self.0;
         let mut page = Page(&mut encoder);
-        let called = || host.registry.iter().filter(|m| m.stats.classes().iter().any(|(_, count)| *count > 0));
+        let called =
+            || host.registry.iter().filter(|m| m.stats.classes().iter().any(|(_, count)| *count > 0));
         page.counters(
             "calls",
             "Calls by method and class of status",
             called().flat_map(|m| {
-                let label = move |(class, count)| (vec![("method", m.name.to_owned()), ("status", class)], count);
+                let label =
+                    move |(class, count)| (vec![("method", m.name.to_owned()), ("status", class)], count);
                 m.stats.classes().map(|(class, count)| (class.to_owned(), count)).map(label)
             }),
         )?;
@@ -67,7 +69,11 @@ impl Collector for Scrape {
             .chain(shards.iter().enumerate().map(|(number, status)| (number.to_string(), status)))
             .collect();
         let mut of_shards = |name, help, counts: fn(&ShardStatus) -> u64| {
-            page.counters(name, help, named.iter().map(|(shard, s)| (vec![("shard", shard.clone())], counts(s))))
+            page.counters(
+                name,
+                help,
+                named.iter().map(|(shard, s)| (vec![("shard", shard.clone())], counts(s))),
+            )
         };
         of_shards("log_syncs", "Syncs of the log", |s| s.syncs)?;
         of_shards("log_entries", "Entries written to the log", |s| s.entries)?;
@@ -76,9 +82,17 @@ impl Collector for Scrape {
         let total = |of: fn(&ShardStatus) -> usize| named.iter().map(|(_, s)| of(s)).sum::<usize>() as i64;
         page.gauge("steps_waiting", "Steps that wait in outboxes", total(|s| s.steps))?;
         page.gauge("fanouts_running", "Fan-outs under way", total(|s| s.pipes))?;
-        page.gauge("partitions_suspect", "Partitions that do not trust their rows", total(|s| s.suspect.len()))?;
+        page.gauge(
+            "partitions_suspect",
+            "Partitions that do not trust their rows",
+            total(|s| s.suspect.len()),
+        )?;
         page.gauge("table_bytes", "Bytes in the memory tables", total(|s| s.table_bytes))?;
-        page.gauge("watching", "Registrations of long polls and live streams", host.cluster.watching() as i64)?;
+        page.gauge(
+            "watching",
+            "Registrations of long polls and live streams",
+            host.cluster.watching() as i64,
+        )?;
         page.gauge("rate_buckets", "Rate limit buckets that are kept", host.limits.len() as i64)?;
         page.gauge("ready", "Whether requests should come here", i64::from(host.health.reasons().is_empty()))
     }
@@ -89,7 +103,12 @@ type Labels = Vec<(&'static str, String)>;
 struct Page<'a, 'b>(&'a mut DescriptorEncoder<'b>);
 
 impl Page<'_, '_> {
-    fn counters(&mut self, name: &str, help: &str, values: impl Iterator<Item = (Labels, u64)>) -> fmt::Result {
+    fn counters(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl Iterator<Item = (Labels, u64)>,
+    ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (labels, value) in values {
             let labels = labels.as_slice();
@@ -118,11 +137,7 @@ impl Page<'_, '_> {
     }
 }
 
-fn encode_histogram(
-    mut metric: MetricEncoder<'_>,
-    sum_us: u64,
-    buckets: &[(f64, u64)],
-) -> fmt::Result {
+fn encode_histogram(mut metric: MetricEncoder<'_>, sum_us: u64, buckets: &[(f64, u64)]) -> fmt::Result {
     let count = buckets.iter().map(|(_, count)| count).sum();
     metric.encode_histogram::<NoLabelSet>(sum_us as f64 / 1e6, count, buckets, None)
 }

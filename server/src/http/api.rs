@@ -145,7 +145,9 @@ impl Api {
         if method.kind == Kind::Procedure {
             call.op = conditions::operation(request, method.name)?;
             if method.key_required && call.op.is_none() {
-                return Err(Problem::new(Code::BadRequest).detail("This call takes an `Idempotency-Key`.").into());
+                return Err(Problem::new(Code::BadRequest)
+                    .detail("This call takes an `Idempotency-Key`.")
+                    .into());
             }
         }
         call.if_match = conditions::if_match(&request.headers)?;
@@ -171,7 +173,10 @@ impl Api {
             if !request.body.is_empty() {
                 return Err(Problem::new(Code::BadRequest).detail("A GET has no body: send it by POST."));
             }
-            return Ok(request.query.as_ref().map_or(RawArgs::NONE, |query| RawArgs::Parameters(query.clone())));
+            return Ok(request
+                .query
+                .as_ref()
+                .map_or(RawArgs::NONE, |query| RawArgs::Parameters(query.clone())));
         }
         if request.query.as_ref().is_some_and(|query| !query.is_empty()) {
             return Err(Problem::new(Code::BadRequest).detail("A POST has its arguments in the body."));
@@ -184,10 +189,16 @@ impl Api {
             Ok(_) => Ok(RawArgs::Json(request.body.clone())),
             Err(fault) => {
                 let code = match fault.kind {
-                    JsonFaultKind::TooDeep | JsonFaultKind::TooManyNodes | JsonFaultKind::StringTooLong => Code::TooLarge,
+                    JsonFaultKind::TooDeep | JsonFaultKind::TooManyNodes | JsonFaultKind::StringTooLong => {
+                        Code::TooLarge
+                    }
                     _ => Code::BadRequest,
                 };
-                let detail = format!("The body is not the JSON that is taken here: {} at byte {}.", fault.kind.code(), fault.offset);
+                let detail = format!(
+                    "The body is not the JSON that is taken here: {} at byte {}.",
+                    fault.kind.code(),
+                    fault.offset
+                );
                 Err(Problem::new(code).detail(detail).at(fault.pointer, fault.kind.code()))
             }
         }
@@ -201,7 +212,9 @@ impl Api {
 impl Service for Api {
     fn body_limit(&self, _: &Verb, path: &str) -> u64 {
         match Target::of(path) {
-            Target::Method { app, method } => self.find(app, method).map_or(BODY_BYTES_MAX, |method| method.body_max),
+            Target::Method { app, method } => {
+                self.find(app, method).map_or(BODY_BYTES_MAX, |method| method.body_max)
+            }
             Target::Health | Target::Ready | Target::Metrics | Target::Unknown => BODY_BYTES_MAX,
         }
     }
@@ -225,22 +238,29 @@ impl Service for Api {
     }
 
     fn refuse(&self, refusal: Refusal) -> Response {
-        let with = |code: Code, status: u16, detail: &str| Problem { status, ..Problem::new(code).detail(detail) };
+        let with =
+            |code: Code, status: u16, detail: &str| Problem { status, ..Problem::new(code).detail(detail) };
         let problem = match refusal {
             Refusal::HeadTooLarge => with(Code::TooLarge, 431, "The request's headers exceed 16 KiB."),
             Refusal::TooManyHeaders => with(Code::TooLarge, 431, "The request has more than 64 headers."),
-            Refusal::UriTooLong => with(Code::TooLarge, 414, "The address is too long: send the arguments by POST."),
+            Refusal::UriTooLong => {
+                with(Code::TooLarge, 414, "The address is too long: send the arguments by POST.")
+            }
             Refusal::BadRequest(reason) => Problem::new(Code::BadRequest).detail(reason),
             Refusal::BodyTooLarge { limit } => {
                 Problem::new(Code::TooLarge).detail(format!("A body of this call has at most {limit} bytes."))
             }
-            Refusal::BodyTooSlow => with(Code::BadRequest, 408, "The body came too slowly; nothing was done."),
-            Refusal::BodyIncomplete => Problem::new(Code::BadRequest).detail("The body ended before its length."),
+            Refusal::BodyTooSlow => {
+                with(Code::BadRequest, 408, "The body came too slowly; nothing was done.")
+            }
+            Refusal::BodyIncomplete => {
+                Problem::new(Code::BadRequest).detail("The body ended before its length.")
+            }
             Refusal::ContentEncoding => Problem::new(Code::UnsupportedMediaType),
             Refusal::Busy => Problem::new(Code::Busy).retry_after(1),
-            Refusal::Draining => {
-                Problem::new(Code::Unavailable).detail("This server is shutting down; nothing was done.").retry_after(1)
-            }
+            Refusal::Draining => Problem::new(Code::Unavailable)
+                .detail("This server is shutting down; nothing was done.")
+                .retry_after(1),
             Refusal::Panicked => Problem::new(Code::Internal),
         };
         render::problem(&problem, Trace(*self.host.cluster.mint().as_bytes()))

@@ -106,7 +106,8 @@ fn is_json(value: &str) -> bool {
         && parts.all(|part| {
             let (name, charset) = part.split_once('=').unwrap_or((part, ""));
             name.is_empty()
-                || (name.eq_ignore_ascii_case("charset") && charset.trim_matches('"').eq_ignore_ascii_case("utf-8"))
+                || (name.eq_ignore_ascii_case("charset")
+                    && charset.trim_matches('"').eq_ignore_ascii_case("utf-8"))
         })
 }
 
@@ -140,7 +141,14 @@ mod tests {
             map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
         let client = "192.0.2.1".parse().unwrap();
-        Request { method: Method::POST, path: "/".into(), query: None, headers: map, body: body.into(), client }
+        Request {
+            method: Method::POST,
+            path: "/".into(),
+            query: None,
+            headers: map,
+            body: body.into(),
+            client,
+        }
     }
 
     #[test]

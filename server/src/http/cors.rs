@@ -4,7 +4,8 @@ use gomer_core::meta::state::App;
 use gomer_net::http::{Body, Request, Response};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderValue,
+    ORIGIN, VARY,
 };
 use hyper::{HeaderMap, Method, StatusCode};
 
@@ -24,7 +25,11 @@ pub(super) fn is_preflight(request: &Request) -> bool {
 
 /// Leave to call.
 pub(super) fn preflight(origin: HeaderValue) -> Response {
-    let mut response = Response { status: StatusCode::NO_CONTENT, headers: HeaderMap::new(), body: Body::Full(Default::default()) };
+    let mut response = Response {
+        status: StatusCode::NO_CONTENT,
+        headers: HeaderMap::new(),
+        body: Body::Full(Default::default()),
+    };
     allow(&mut response.headers, origin);
     response.headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
     response.headers.insert(

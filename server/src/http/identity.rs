@@ -36,7 +36,12 @@ pub(super) fn app(meta: &MetaState, name: &str, headers: &HeaderMap) -> Result<A
 }
 
 /// Who asks in this app.
-pub(super) async fn caller(host: &Host, meta: &MetaState, app: &App, headers: &HeaderMap) -> Result<Caller, Stop> {
+pub(super) async fn caller(
+    host: &Host,
+    meta: &MetaState,
+    app: &App,
+    headers: &HeaderMap,
+) -> Result<Caller, Stop> {
     let acting_as = one(headers, &GOMER_AS)?;
     let caller = match token(headers)? {
         None => Caller::Anonymous,
@@ -69,7 +74,8 @@ pub(super) fn caller_nowhere(meta: &MetaState, headers: &HeaderMap) -> Result<Ca
 /// The profile that a server key acts for: one that exists and is not banned.
 async fn acting_as_of(host: &Host, app: &App, text: Option<&str>) -> Result<Option<Id>, Stop> {
     let Some(text) = text else { return Ok(None) };
-    let id: Id = text.parse().map_err(|_| Problem::new(Code::BadRequest).detail("`Gomer-As` is a profile's id."))?;
+    let id: Id =
+        text.parse().map_err(|_| Problem::new(Code::BadRequest).detail("`Gomer-As` is a profile's id."))?;
     match host.cluster.read(app.id, Root::profile(id), Query::Node(id)).await?.answer {
         Answer::Node(Some(node)) if node.flags.has(Flags::BANNED) => Err(bearer::banned()),
         Answer::Node(Some(_)) => Ok(Some(id)),
@@ -84,7 +90,9 @@ fn token(headers: &HeaderMap) -> Result<Option<&str>, Stop> {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => {
             Ok(Some(token.trim()))
         }
-        _ => Err(Problem::new(Code::Unauthenticated).detail("`Authorization` is `Bearer` and a token.").into()),
+        _ => {
+            Err(Problem::new(Code::Unauthenticated).detail("`Authorization` is `Bearer` and a token.").into())
+        }
     }
 }
 

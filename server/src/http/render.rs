@@ -4,7 +4,8 @@ use bytes::Bytes;
 use gomer_core::id::Position;
 use gomer_net::http::{Body, Response};
 use hyper::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, StatusCode};
 
@@ -99,8 +100,10 @@ fn cache_value(cache: Cache) -> HeaderValue {
     match cache {
         Cache::Private => PRIVATE,
         Cache::Never => NO_STORE,
-        Cache::Public(seconds) => HeaderValue::from_maybe_shared(Bytes::from(format!("public, max-age={seconds}")))
-            .expect("digits may stand in a header"),
+        Cache::Public(seconds) => {
+            HeaderValue::from_maybe_shared(Bytes::from(format!("public, max-age={seconds}")))
+                .expect("digits may stand in a header")
+        }
     }
 }
 

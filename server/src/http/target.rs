@@ -50,9 +50,24 @@ mod tests {
     #[test]
     fn paths_name_methods_and_probes_and_nothing_else() {
         assert_eq!(Target::of("/v1/demo/post.get"), Target::Method { app: "demo", method: "post.get" });
-        assert_eq!(Target::of("/v1/-/system.getHealth"), Target::Method { app: "-", method: "system.getHealth" });
+        assert_eq!(
+            Target::of("/v1/-/system.getHealth"),
+            Target::Method { app: "-", method: "system.getHealth" }
+        );
         assert_eq!(Target::of("/readyz"), Target::Ready);
-        for path in ["", "/", "*", "/v1", "/v1/", "/v1/demo", "/v1/demo/", "/v1//post.get", "/v1/a/b/c", "/v2/a/b", "/healthz/"] {
+        for path in [
+            "",
+            "/",
+            "*",
+            "/v1",
+            "/v1/",
+            "/v1/demo",
+            "/v1/demo/",
+            "/v1//post.get",
+            "/v1/a/b/c",
+            "/v2/a/b",
+            "/healthz/",
+        ] {
             assert_eq!(Target::of(path), Target::Unknown, "{path}");
         }
     }

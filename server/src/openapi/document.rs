@@ -51,7 +51,10 @@ fn by_get(method: &Method, schemas: &Schemas) -> bool {
     let plain = |schema: &Value| {
         let schema = schemas.resolve(schema);
         let item = schema.get("items").map(|items| schemas.resolve(items));
-        [Some(schema), item].into_iter().flatten().all(|schema| schema.get("properties").is_none() && !is_object(schema))
+        [Some(schema), item]
+            .into_iter()
+            .flatten()
+            .all(|schema| schema.get("properties").is_none() && !is_object(schema))
     };
     let args = schemas.resolve(&schemas.args[method.name]);
     let fields = args.get("properties").and_then(Value::as_object);
@@ -80,8 +83,7 @@ fn operation(method: &Method, schemas: &Schemas) -> Value {
         "responses": responses(method, schemas),
     });
     if !by_get(method, schemas) {
-        operation["requestBody"] =
-            json!({ "required": true, "content": { "application/json": { "schema": schemas.args[method.name] } } });
+        operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schemas.args[method.name] } } });
     }
     operation
 }
@@ -115,7 +117,8 @@ fn call_parameters(method: &Method, schemas: &Schemas) -> Vec<Value> {
             let mut schema = schema.clone();
             let about = schema.as_object_mut().and_then(|fields| fields.remove("description"));
             let is_required = required.contains(&name.as_str());
-            let mut parameter = json!({ "name": name, "in": "query", "required": is_required, "schema": schema });
+            let mut parameter =
+                json!({ "name": name, "in": "query", "required": is_required, "schema": schema });
             if let Some(about) = about {
                 parameter["description"] = about;
             }
@@ -137,7 +140,8 @@ fn responses(method: &Method, schemas: &Schemas) -> Value {
     let done = json!({ "description": "Done.", "content": { content_type: { "schema": schema } } });
     responses.insert("200".to_owned(), done);
     if method.kind == Kind::Query {
-        responses.insert("304".to_owned(), json!({ "description": "What `If-None-Match` names is still so." }));
+        responses
+            .insert("304".to_owned(), json!({ "description": "What `If-None-Match` names is still so." }));
     }
     let mut by_status: BTreeMap<u16, BTreeSet<&str>> = BTreeMap::new();
     for code in codes(method) {

@@ -30,7 +30,10 @@ pub(super) fn reference(registry: &Registry) -> String {
     for code in Code::ALL {
         let retry = format!("{:?}", code.retry()).to_lowercase();
         let (title, advice) = (code.title(), code.advice());
-        write_line(&mut page, format_args!("| {} | `{code}` | {retry} | {title} | {advice} |", code.status()));
+        write_line(
+            &mut page,
+            format_args!("| {} | `{code}` | {retry} | {title} | {advice} |", code.status()),
+        );
     }
     page
 }
@@ -48,7 +51,8 @@ fn describe(page: &mut String, method: &Method, schemas: &Schemas) {
         facts.push(format!("emits: {}", quoted(method.emits.iter().copied())));
     }
     write_line(page, format_args!("{}.", facts.join(" · ")));
-    let own: Vec<&str> = method.errors.iter().filter(|code| codes(method).contains(code)).map(|code| code.name()).collect();
+    let own: Vec<&str> =
+        method.errors.iter().filter(|code| codes(method).contains(code)).map(|code| code.name()).collect();
     if !own.is_empty() {
         write_line(page, format_args!("\nErrors of its own: {}.", quoted(own.into_iter())));
     }
@@ -110,7 +114,8 @@ fn kind_of(schema: &Value) -> String {
     }
     for any in ["anyOf", "oneOf"] {
         if let Some(options) = schema.get(any).and_then(Value::as_array) {
-            let constants: Vec<&str> = options.iter().filter_map(|option| option.get("const")?.as_str()).collect();
+            let constants: Vec<&str> =
+                options.iter().filter_map(|option| option.get("const")?.as_str()).collect();
             if constants.len() == options.len() {
                 return quoted(constants.into_iter());
             }
@@ -147,7 +152,8 @@ fn one_kind(kind: &str, schema: &Value) -> String {
             _ => format!("text{}", range("minLength", "maxLength")),
         },
         "integer" | "number" => {
-            let default = number("default").map_or_else(String::new, |default| format!(", default {default}"));
+            let default =
+                number("default").map_or_else(String::new, |default| format!(", default {default}"));
             format!("number{}{default}", range("minimum", "maximum"))
         }
         "boolean" => "`true` or `false`".to_owned(),

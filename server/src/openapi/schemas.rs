@@ -24,15 +24,21 @@ impl Schemas {
     /// The schemas of these methods. A type that is read otherwise than it is written has two shapes; that of
     /// requests is called `…Input` then.
     pub fn of(registry: &Registry) -> Schemas {
-        let settings = || SchemaSettings::draft2020_12().with(|s| s.definitions_path = SHAPES.trim_start_matches('#').into());
+        let settings = || {
+            SchemaSettings::draft2020_12()
+                .with(|s| s.definitions_path = SHAPES.trim_start_matches('#').into())
+        };
         let mut reading = settings().for_deserialize().into_generator();
         let mut writing = settings().for_serialize().into_generator();
         let mut args = each(registry, |method| (method.args_schema)(&mut reading).to_value());
         let replies = each(registry, |method| (method.reply_schema)(&mut writing).to_value());
         let mut inputs = shapes(&mut reading);
         let mut shapes = shapes(&mut writing);
-        let twins: Vec<String> =
-            inputs.iter().filter(|(name, shape)| shapes.get(*name).is_some_and(|other| other != *shape)).map(|(name, _)| name.clone()).collect();
+        let twins: Vec<String> = inputs
+            .iter()
+            .filter(|(name, shape)| shapes.get(*name).is_some_and(|other| other != *shape))
+            .map(|(name, _)| name.clone())
+            .collect();
         for name in &twins {
             let (from, to) = (format!("{SHAPES}{name}"), format!("{SHAPES}{name}Input"));
             args.values_mut().chain(inputs.values_mut()).for_each(|schema| rename(schema, &from, &to));

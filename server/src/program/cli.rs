@@ -31,7 +31,9 @@ fn run(matches: &ArgMatches) -> Result<(), End> {
         Some(("openapi", _)) => reference::print(&gomer::openapi::document()),
         Some(("docs", matches)) => match matches.subcommand() {
             Some(("reference", _)) => reference::print(&gomer::openapi::reference()),
-            Some(("check", matches)) => reference::check(matches.get_one::<PathBuf>("PATH").expect("clap requires it")),
+            Some(("check", matches)) => {
+                reference::check(matches.get_one::<PathBuf>("PATH").expect("clap requires it"))
+            }
             _ => Ok(()),
         },
         Some(_) => Err(End::new(Exit::Usage, "there is no such command")),
@@ -49,11 +51,14 @@ fn command() -> Command {
                 .about("Fail if a file is not what `docs reference` prints")
                 .arg(Arg::new("PATH").required(true).value_parser(clap::value_parser!(PathBuf))),
         );
-    let show = with_settings(Command::new("show").about("Print every setting with its value and source")).arg(json_arg());
+    let show = with_settings(Command::new("show").about("Print every setting with its value and source"))
+        .arg(json_arg());
     Command::new("gomer")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Gomer: a social backend for mobile apps, in one program")
-        .after_help("Without a command it serves. Settings may also stand in GOMER_* variables and in gomer.toml.")
+        .after_help(
+            "Without a command it serves. Settings may also stand in GOMER_* variables and in gomer.toml.",
+        )
         .args_conflicts_with_subcommands(true)
         .args(settings_args())
         .arg(json_arg())
@@ -75,14 +80,17 @@ fn json_arg() -> Arg {
 
 /// A flag for each setting; switches need no value, and have a `--no-` form.
 fn settings_args() -> Vec<Arg> {
-    let config = Arg::new("config").long("config").value_name("FILE").value_parser(clap::value_parser!(PathBuf));
+    let config =
+        Arg::new("config").long("config").value_name("FILE").value_parser(clap::value_parser!(PathBuf));
     let mut args = vec![config.help("File of settings [default: ./gomer.toml, if it is there]")];
     for key in KEYS {
         let default = if key.default.is_empty() { "none" } else { key.default };
         let about = format!("{} [default: {default}] [{}]", key.about, key.variable());
         let arg = Arg::new(key.name).long(key.flag()).help(about);
         if key.is_switch() {
-            args.push(arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("BOOL"));
+            args.push(
+                arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("BOOL"),
+            );
             args.push(
                 Arg::new(format!("no-{}", key.name))
                     .long(format!("no-{}", key.flag()))
@@ -107,7 +115,8 @@ fn sources(matches: &ArgMatches) -> Result<Sources, End> {
             flags.push((key.name.to_owned(), "false".to_owned()));
         }
     }
-    let env = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let env = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     Sources::gather(&flags, env, matches.get_one::<PathBuf>("config").map(PathBuf::as_path))
 }
 
@@ -115,7 +124,8 @@ fn serve(matches: &ArgMatches) -> Result<(), End> {
     let settings = Settings::of(&sources(matches)?)?;
     logs::start(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("gomer").build();
-    let runtime = runtime.map_err(|error| End::new(Exit::Failed, format!("threads cannot be started: {error}")))?;
+    let runtime =
+        runtime.map_err(|error| End::new(Exit::Failed, format!("threads cannot be started: {error}")))?;
     runtime.block_on(serve::run(settings, matches.get_flag("json")))
 }
 
@@ -141,7 +151,11 @@ mod tests {
 
     #[test]
     fn flags_stand_with_and_without_the_command() {
-        for line in ["gomer --data x --no-demo", "gomer serve --data x --no-demo", "gomer serve --data=x --demo=false"] {
+        for line in [
+            "gomer --data x --no-demo",
+            "gomer serve --data x --no-demo",
+            "gomer serve --data=x --demo=false",
+        ] {
             let matches = command().try_get_matches_from(line.split(' ')).unwrap();
             let matches = matches.subcommand().map_or(&matches, |(_, matches)| matches);
             let sources = sources(matches).unwrap();
@@ -153,7 +167,13 @@ mod tests {
 
     #[test]
     fn usage_errors_end_with_two() {
-        for line in ["gomer --nope", "gomer nope", "gomer serve --shards", "gomer docs check", "gomer --demo --no-demo"] {
+        for line in [
+            "gomer --nope",
+            "gomer nope",
+            "gomer serve --shards",
+            "gomer docs check",
+            "gomer --demo --no-demo",
+        ] {
             let error = command().try_get_matches_from(line.split(' ')).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}");
         }

@@ -26,6 +26,7 @@ pub fn check(path: &Path) -> Result<(), End> {
     if found == expected {
         return Ok(());
     }
-    let line = found.lines().zip(expected.lines()).take_while(|(found, expected)| found == expected).count() + 1;
+    let line =
+        found.lines().zip(expected.lines()).take_while(|(found, expected)| found == expected).count() + 1;
     Err(End::new(Exit::Failed, format!("{}:{line} is out of date; renew it: {renew}", path.display())))
 }

@@ -43,7 +43,8 @@ pub async fn run(settings: Settings, json: bool) -> Result<(), End> {
         .map_err(|error| End::new(Exit::Failed, format!("{error:#}")))?;
     let ready = Ready::of(&public, &admin, dir.path(), credentials.as_deref());
     let (drain, admin_drain) = (Drain::new(), Drain::new());
-    let mut serving = tokio::spawn(public.serve(Arc::new(Api::new(host.clone(), Side::Public)), drain.clone()));
+    let mut serving =
+        tokio::spawn(public.serve(Arc::new(Api::new(host.clone(), Side::Public)), drain.clone()));
     let admin_api = Arc::new(Api::new(host.clone(), Side::Admin));
     let mut admin_serving = tokio::spawn(admin.serve(admin_api, admin_drain.clone()));
     host.health.start();
@@ -88,9 +89,10 @@ fn open_dir(settings: &Settings) -> Result<DataDir, End> {
 
 fn dir_end(fault: DirFault) -> End {
     let code = match fault {
-        DirFault::Locked { .. } | DirFault::NewerFormat { .. } | DirFault::Damaged { .. } | DirFault::Foreign { .. } => {
-            Exit::Data
-        }
+        DirFault::Locked { .. }
+        | DirFault::NewerFormat { .. }
+        | DirFault::Damaged { .. }
+        | DirFault::Foreign { .. } => Exit::Data,
         DirFault::Io { .. } => Exit::Failed,
     };
     End::new(code, fault.to_string())
@@ -117,7 +119,8 @@ async fn start_member(settings: &Settings, dir: &DataDir) -> Result<Member, End>
 fn make_host(cluster: Cluster, dir: &DataDir) -> Result<Arc<Host>, End> {
     let failed = |what: &str, error: std::io::Error| End::new(Exit::Failed, format!("{what}: {error}"));
     let passwords = Argon2Pool::start().map_err(|error| failed("threads for passwords", error))?;
-    let mailer = Outbox::open(&dir.path().join("outbox")).map_err(|error| failed("the outbox of mails", error))?;
+    let mailer =
+        Outbox::open(&dir.path().join("outbox")).map_err(|error| failed("the outbox of mails", error))?;
     Ok(Host::new(cluster, Edges { passwords: Arc::new(passwords), mailer: Arc::new(mailer) }))
 }
 
@@ -165,7 +168,8 @@ struct Ready {
 
 impl Ready {
     fn of(public: &Front, admin: &Front, data: &Path, credentials: Option<&Path>) -> Ready {
-        let shown = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+        let shown =
+            |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
         Ready {
             event: "ready",
             version: env!("CARGO_PKG_VERSION"),
@@ -183,7 +187,10 @@ impl Ready {
         let text = if json || !out.is_terminal() {
             serde_json::to_string(self).expect("plain data, which JSON can hold")
         } else {
-            let mut text = format!("Gomer {} takes requests on {} (for operators: {}).\n", self.version, self.http, self.admin);
+            let mut text = format!(
+                "Gomer {} takes requests on {} (for operators: {}).\n",
+                self.version, self.http, self.admin
+            );
             text += &format!("Data: {}", self.data);
             if let Some(credentials) = &self.credentials {
                 text += &format!("\nThe app `demo` has its keys and people in {credentials}.\n");

@@ -54,15 +54,35 @@ pub const KEYS: &[Key] = &[
     key("data", "data", is_text, "Directory of the data"),
     key("listen", "127.0.0.1:8080", is_address, "Address for apps; port 0 takes any free port"),
     key("admin_listen", "127.0.0.1:8081", is_address, "Address for operators: metrics and cluster methods"),
-    key("insecure_listen", "false", is_switch, "Listen beyond this machine without TLS: a proxy has to add it"),
-    key("trusted_proxies", "", is_ranges, "Proxies whose X-Forwarded-For is believed, like 10.0.0.0/8,fd00::/8"),
-    key("demo", "auto", is_auto_or_switch, "Make an app with sample people when the store is new; auto: if nobody else can connect"),
+    key(
+        "insecure_listen",
+        "false",
+        is_switch,
+        "Listen beyond this machine without TLS: a proxy has to add it",
+    ),
+    key(
+        "trusted_proxies",
+        "",
+        is_ranges,
+        "Proxies whose X-Forwarded-For is believed, like 10.0.0.0/8,fd00::/8",
+    ),
+    key(
+        "demo",
+        "auto",
+        is_auto_or_switch,
+        "Make an app with sample people when the store is new; auto: if nobody else can connect",
+    ),
     key("drain_s", "30", is_seconds, "Longest that running requests may take after SIGTERM, in seconds"),
     key("shards", "0", is_shards, "Threads for data, fixed when the store is made; 0: one per core"),
     key("reserve_mb", "256", is_number, "Below so much free space client writes are refused, in MiB"),
     key("cache_mb", "64", is_number, "Memory for reading rows, per shard, in MiB"),
     key("limits.connections", "20000", is_count, "Most connections of the process"),
-    key("limits.connections_per_address", "200", is_count, "Most connections of one address; loopback is exempt"),
+    key(
+        "limits.connections_per_address",
+        "200",
+        is_count,
+        "Most connections of one address; loopback is exempt",
+    ),
     key("limits.requests", "4096", is_count, "Most requests served at once"),
     key("log.format", "auto", is_log_format, "text, json, or auto: text on a terminal"),
     key("log.level", "info", is_log_level, "error, warn, info, debug or trace"),
@@ -166,7 +186,9 @@ fn is_text(text: &str) -> Result<(), String> {
 
 fn is_address(text: &str) -> Result<(), String> {
     let address = text.parse::<SocketAddr>();
-    address.map(drop).map_err(|_| format!("`{text}` is not an address with a port, like 127.0.0.1:8080 or [::1]:8080"))
+    address
+        .map(drop)
+        .map_err(|_| format!("`{text}` is not an address with a port, like 127.0.0.1:8080 or [::1]:8080"))
 }
 
 /// On or off.
@@ -262,6 +284,8 @@ mod tests {
         assert_eq!(with(&[("listen", "0.0.0.0:80")]).unwrap_err().code, Exit::Usage);
         let open = with(&[("listen", "0.0.0.0:80"), ("insecure_listen", "true")]).unwrap();
         assert!(!open.demo, "no sample people where others can connect");
-        assert!(with(&[("demo", "true"), ("listen", "0.0.0.0:80"), ("insecure_listen", "true")]).unwrap().demo);
+        assert!(
+            with(&[("demo", "true"), ("listen", "0.0.0.0:80"), ("insecure_listen", "true")]).unwrap().demo
+        );
     }
 }

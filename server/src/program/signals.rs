@@ -8,7 +8,8 @@ use super::exit::{End, Exit};
 
 /// Waits for signals on a thread of its own. The receiver is told of the first one.
 pub fn listen() -> Result<oneshot::Receiver<&'static str>, End> {
-    let failed = |error: std::io::Error| End::new(Exit::Failed, format!("signals cannot be watched: {error}"));
+    let failed =
+        |error: std::io::Error| End::new(Exit::Failed, format!("signals cannot be watched: {error}"));
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(failed)?;
     let (first, told) = oneshot::channel();
     let watch = move || {

@@ -46,7 +46,12 @@ impl Sources {
     ) -> Result<Sources, End> {
         let mut sources = Sources { values: BTreeMap::new() };
         for (name, text) in flags {
-            sources.say(name, text.clone(), "flag".to_owned(), &format!("--{}", name.replace(['.', '_'], "-")))?;
+            sources.say(
+                name,
+                text.clone(),
+                "flag".to_owned(),
+                &format!("--{}", name.replace(['.', '_'], "-")),
+            )?;
         }
         let mut env: Vec<_> = env.filter(|(name, _)| name.starts_with("GOMER_")).collect();
         env.sort();
@@ -64,7 +69,8 @@ impl Sources {
             Err(error) => return Err(refuse(format!("{}: {error}", path.display()))),
         }
         for key in KEYS {
-            let default = Value { text: key.default.to_owned(), source: "default".to_owned(), secret: key.secret };
+            let default =
+                Value { text: key.default.to_owned(), source: "default".to_owned(), secret: key.secret };
             sources.values.entry(key.name).or_insert(default);
         }
         Ok(sources)
@@ -121,7 +127,9 @@ impl Sources {
         for (name, offset, value) in found {
             let place = format!("{}: {name}", at(offset));
             let Some(text) = value else {
-                return Err(refuse(format!("{place}: a text, a number, true, false or a list of texts is expected")));
+                return Err(refuse(format!(
+                    "{place}: a text, a number, true, false or a list of texts is expected"
+                )));
             };
             self.say(&name, text, at(offset), &place)?;
         }
@@ -132,7 +140,11 @@ impl Sources {
 /// All values of a table with their full names and places; `None` for what no setting can be.
 fn flatten(prefix: &str, table: &DeTable<'_>, found: &mut Vec<(String, usize, Option<String>)>) {
     for (name, value) in table.iter() {
-        let full = if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
+        let full = if prefix.is_empty() {
+            name.get_ref().to_string()
+        } else {
+            format!("{prefix}.{}", name.get_ref())
+        };
         match value.get_ref() {
             DeValue::Table(inner) => flatten(&full, inner, found),
             other => found.push((full, name.span().start, as_text(other))),
@@ -212,7 +224,10 @@ mod tests {
         let values = ["drain_s", "shards", "listen", "log.level", "data"].map(|name| sources.get(name));
         assert_eq!(values, ["3", "2", "127.0.0.1:1", "warn", "data"]);
         let shown = sources.show();
-        assert_eq!([shown["drain_s"].source, shown["shards"].source, shown["data"].source], ["flag", "environment", "default"]);
+        assert_eq!(
+            [shown["drain_s"].source, shown["shards"].source, shown["data"].source],
+            ["flag", "environment", "default"]
+        );
         assert!(shown["log.level"].source.ends_with("gomer.toml:5"), "{}", shown["log.level"].source);
     }
 

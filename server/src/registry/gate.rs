@@ -45,7 +45,9 @@ impl Call {
         match (&self.caller, method.role) {
             (Caller::Operator, Role::Operator) => Ok(()),
             (Caller::Operator, Role::Anonymous) if self.app.id == self.host.nowhere.id => Ok(()),
-            (Caller::Operator, _) => Err(Stop::forbidden("Who operates the cluster has no rights inside an app.")),
+            (Caller::Operator, _) => {
+                Err(Stop::forbidden("Who operates the cluster has no rights inside an app."))
+            }
             (_, Role::Anonymous) => Ok(()),
             (Caller::Anonymous, _) => Err(Code::Unauthenticated.into()),
             (_, Role::Operator) => needed(Role::Operator.name()),
