@@ -47,7 +47,6 @@ async fn pipelined_requests_are_answered_in_order_however_they_are_cut() {
     .concat();
     for cut in (1..all.len()).step_by(7).chain([all.len()]) {
         let mut stream = front.connect().await;
-        stream.set_nodelay(true).unwrap();
         for piece in all.as_bytes().chunks(cut) {
             stream.write_all(piece).await.unwrap();
             if cut < 20 {

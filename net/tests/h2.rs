@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use gomer_net::http::{Count, Limits, TaskExecutor};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use support::{quick, rest, start, within};
+use support::{Client, Started, quick, rest, start, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -116,15 +116,15 @@ fn head(method: u8, path: &str) -> Vec<u8> {
 const GET: u8 = 0x82;
 const POST: u8 = 0x83;
 
-async fn raw(address: std::net::SocketAddr) -> TcpStream {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+async fn raw(front: &Started) -> Client {
+    let mut stream = front.connect().await;
     stream.write_all(PREFACE).await.unwrap();
     stream.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
     stream
 }
 
 /// Writes `bytes` again and again until the server closes; panics if it does not.
-async fn flood(stream: TcpStream, mut bytes: impl FnMut() -> Vec<u8>) {
+async fn flood(stream: Client, mut bytes: impl FnMut() -> Vec<u8>) {
     let begun = Instant::now();
     let (mut reader, mut writer) = tokio::io::split(stream);
     let mut sink = [0; 4096];
@@ -142,7 +142,7 @@ async fn flood(stream: TcpStream, mut bytes: impl FnMut() -> Vec<u8>) {
 #[tokio::test]
 async fn rapid_resets_end_the_connection_and_leave_nothing() {
     let front = start(Limits::default()).await;
-    let stream = raw(front.address).await;
+    let stream = raw(&front).await;
     let mut id = 1;
     flood(stream, || {
         let mut bytes = Vec::new();
@@ -163,7 +163,7 @@ async fn rapid_resets_end_the_connection_and_leave_nothing() {
 #[tokio::test]
 async fn a_head_without_end_is_stopped() {
     let front = start(Limits::default()).await;
-    let mut stream = raw(front.address).await;
+    let mut stream = raw(&front).await;
     stream.write_all(&frame(HEADERS, END_STREAM, 1, &head(GET, "/a"))).await.unwrap();
     // A literal header without indexing: "a: bbb…".
     let mut header = vec![0, 1, b'a', 100];
@@ -196,7 +196,7 @@ async fn a_head_that_is_too_large_is_not_served() {
 #[tokio::test]
 async fn a_body_of_empty_pieces_is_too_slow() {
     let front = start(quick()).await;
-    let mut stream = raw(front.address).await;
+    let mut stream = raw(&front).await;
     stream.write_all(&frame(HEADERS, END_HEADERS, 1, &head(POST, "/p"))).await.unwrap();
     let begun = Instant::now();
     while front.counts.of(Count::BodyRefused) == 0 {

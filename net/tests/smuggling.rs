@@ -204,7 +204,6 @@ async fn variants_in_small_pieces_fare_no_better() {
     let front = start(Limits::default()).await;
     for head in heads().iter().step_by(5) {
         let mut stream = front.connect().await;
-        stream.set_nodelay(true).unwrap();
         for piece in format!("{head}0\r\n\r\nx{HIDDEN}").as_bytes().chunks(9) {
             if stream.write_all(piece).await.is_err() {
                 break;

@@ -244,3 +244,89 @@ impl<S> Drop for Place<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hyper::{Method, StatusCode};
+
+    use super::super::service::Request;
+    use super::*;
+
+    struct Nobody;
+
+    impl Service for Nobody {
+        fn body_limit(&self, _: &Method, _: &str) -> u64 {
+            0
+        }
+
+        async fn call(&self, _: Request) -> Response {
+            Response::new(StatusCode::OK, "")
+        }
+
+        fn refuse(&self, refusal: Refusal) -> Response {
+            let response = Response::new(StatusCode::SERVICE_UNAVAILABLE, format!("{refusal:?}"));
+            response.with(hyper::header::RETRY_AFTER, 1.into())
+        }
+    }
+
+    fn shared(limits: Limits) -> Arc<Shared<Nobody>> {
+        Arc::new(Shared {
+            service: Arc::new(Nobody),
+            limits,
+            drain: Drain::new(),
+            counts: Arc::default(),
+            inflight: AtomicUsize::new(0),
+            bodies: Held::default(),
+            epoch: now(),
+            open: AtomicUsize::new(0),
+            turned: AtomicUsize::new(0),
+            ended: Notify::new(),
+            addresses: Mutex::default(),
+        })
+    }
+
+    #[test]
+    fn an_address_has_so_many_places_and_gets_them_back() {
+        let trusted_proxies = vec!["198.51.100.0/24".parse().unwrap()];
+        let shared = shared(Limits {
+            connections_max: 8,
+            connections_per_address_max: 2,
+            trusted_proxies,
+            ..Limits::default()
+        });
+        let take = |peer: &str| Place::take(&shared, peer.parse().unwrap());
+        let place = |peer: &str| take(peer).unwrap_or_else(|count| panic!("{peer}: {count:?}"));
+        // Another address, and those that are not counted: loopback and trusted proxies.
+        let mut places = vec![place("192.0.2.1"), place("192.0.2.1")];
+        assert_eq!(take("192.0.2.1").err(), Some(Count::OverAddress));
+        places.push(place("192.0.2.2"));
+        for exempt in ["127.0.0.1", "127.0.0.1", "::1", "198.51.100.7", "198.51.100.7"] {
+            places.push(place(exempt));
+        }
+        assert_eq!(take("203.0.113.1").err(), Some(Count::OverConnections));
+        assert_eq!(shared.drain.connections(), 8);
+        places.remove(0);
+        places.push(place("192.0.2.1"));
+        places.clear();
+        assert_eq!(shared.drain.connections(), 0);
+        assert!(shared.addresses.lock().unwrap().is_empty(), "nothing is kept of who has gone");
+    }
+
+    #[test]
+    fn a_raw_response_is_whole() {
+        let shared = shared(Limits::default());
+        let bytes = raw(&handler::refuse(&shared, Refusal::Busy, Version::HTTP_11));
+        assert_eq!(
+            String::from_utf8(bytes).unwrap(),
+            "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 4\r\n\
+             retry-after: 1\r\n\r\nBusy"
+        );
+    }
+
+    #[test]
+    fn only_errors_of_the_process_pause_accepting() {
+        for (code, pauses) in [(103, false), (104, false), (4, false), (23, true), (24, true), (12, true)] {
+            assert_eq!(!is_of_the_connection(&io::Error::from_raw_os_error(code)), pauses, "errno {code}");
+        }
+    }
+}

@@ -1,16 +1,19 @@
 //! A front with a small service behind it, and a client that sends raw bytes.
 #![allow(dead_code)] // Each test file uses its part.
 
+use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use gomer_net::http::{
     Body, Counts, Drain, Front, Limits, Refusal, Request, Response, Service, SseEvent, sse,
 };
 use hyper::{Method, StatusCode};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
@@ -102,7 +105,7 @@ impl Service for Echo {
 }
 
 /// A running front.
-pub struct Running_ {
+pub struct Started {
     pub address: SocketAddr,
     pub echo: Arc<Echo>,
     pub drain: Drain,
@@ -122,7 +125,7 @@ pub fn quick() -> Limits {
     }
 }
 
-pub async fn start(limits: Limits) -> Running_ {
+pub async fn start(limits: Limits) -> Started {
     let front = Front::bind("127.0.0.1:0".parse().unwrap(), limits).await.unwrap();
     let echo = Arc::new(Echo {
         calls: AtomicUsize::new(0),
@@ -132,12 +135,14 @@ pub async fn start(limits: Limits) -> Running_ {
     });
     let (address, counts, drain) = (front.local_addr(), front.counts(), Drain::new());
     let served = tokio::spawn(front.serve(Arc::clone(&echo), drain.clone()));
-    Running_ { address, echo, drain, counts, served }
+    Started { address, echo, drain, counts, served }
 }
 
-impl Running_ {
-    pub async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.unwrap()
+impl Started {
+    pub async fn connect(&self) -> Client {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Client(stream)
     }
 
     /// Sends bytes and reads until the server closes, at most three seconds.
@@ -156,6 +161,35 @@ impl Running_ {
     }
 }
 
+/// A socket that sends what is written at once. In the simulator nothing leaves before it is flushed.
+pub struct Client(pub TcpStream);
+
+impl AsyncRead for Client {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Client {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let count = ready!(Pin::new(&mut self.0).poll_write(cx, bytes))?;
+        let _ = Pin::new(&mut self.0).poll_flush(cx)?;
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
 /// Polls until something holds.
 pub async fn within(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) {
     let begun = std::time::Instant::now();
@@ -166,7 +200,7 @@ pub async fn within(limit: Duration, what: &str, mut holds: impl FnMut() -> bool
 }
 
 /// Everything until the end of the stream; `None` if it does not end within three seconds.
-pub async fn rest(stream: &mut TcpStream) -> Option<String> {
+pub async fn rest(stream: &mut Client) -> Option<String> {
     let mut bytes = Vec::new();
     let read = tokio::time::timeout(Duration::from_secs(3), stream.read_to_end(&mut bytes)).await;
     // A reset after the answer is an end too.
@@ -174,7 +208,7 @@ pub async fn rest(stream: &mut TcpStream) -> Option<String> {
 }
 
 /// Reads until `needle` was seen, and gives what came so far.
-pub async fn until(stream: &mut TcpStream, needle: &str) -> String {
+pub async fn until(stream: &mut Client, needle: &str) -> String {
     let mut bytes = Vec::new();
     let read = async {
         let mut piece = [0; 4096];
