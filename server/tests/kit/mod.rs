@@ -1,0 +1,290 @@
+//! A whole member in memory, called in process: requests go through the same code as those from a socket.
+
+#![allow(dead_code, reason = "each test file uses its part of the kit")]
+
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use gomer::auth::mail::KeptMail;
+use gomer::host::{Edges, Host};
+use gomer::http::{Api, Side};
+use gomer::secrets;
+use gomer_core::id::Id;
+use gomer_core::meta::command::{KeyKind, MetaCommand};
+use gomer_core::ring::partition::PartitionCount;
+use gomer_core::rng::Rng;
+use gomer_core::store::map::{MapLog, MapState};
+use gomer_core::time::{Monotonic, Now, Time};
+use gomer_net::edges::{Clock, Entropy};
+use gomer_net::http::{Body, Request, Service};
+use gomer_net::runtime::{Edges as MemberEdges, Member, MemberConfig, Spawner};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{HeaderMap, Method};
+use serde_json::{Value, json};
+
+/// A member with two apps, `one` and `two`.
+pub struct Kit {
+    pub host: Arc<Host>,
+    pub mail: Arc<KeptMail>,
+    clock: Arc<SkipClock>,
+    api: Api,
+    member: Member,
+    seed: AtomicU64,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+    pub json: Value,
+}
+
+impl Answer {
+    /// This very answer, if its status is as expected.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Answer {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+
+    /// Checks status and code of a problem.
+    #[track_caller]
+    pub fn problem(self, status: u16, code: &str) -> Answer {
+        assert_eq!((self.status, self.json["code"].as_str()), (status, Some(code)), "{}", self.text);
+        self
+    }
+
+    /// A text in the reply.
+    #[track_caller]
+    pub fn str(&self, pointer: &str) -> String {
+        let found = self.json.pointer(pointer).and_then(Value::as_str);
+        found.unwrap_or_else(|| panic!("no text at {pointer} in {}", self.text)).to_owned()
+    }
+
+    /// The bytes without the trace id: for answers that must be the same.
+    pub fn untraced(&self) -> String {
+        let mut json = self.json.clone();
+        if let Some(problem) = json.as_object_mut() {
+            problem.remove("instance");
+        }
+        format!("{} {json}", self.status)
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// Somebody who signed up.
+#[derive(Debug, Clone)]
+pub struct Person {
+    pub id: String,
+    pub handle: String,
+    pub token: String,
+    pub refresh: String,
+}
+
+/// How a call differs from a plain one.
+#[derive(Debug, Clone, Default)]
+pub struct With<'a> {
+    pub app: Option<&'a str>,
+    pub token: Option<&'a str>,
+    pub headers: &'a [(&'static str, &'a str)],
+    pub client: Option<IpAddr>,
+}
+
+impl Kit {
+    /// Starts it.
+    pub async fn start() -> Kit {
+        let (edges, mail) = Edges::cheap();
+        Kit::start_with(edges, mail).await
+    }
+
+    /// Starts it with other edges than the cheap ones.
+    pub async fn start_with(edges: Edges, mail: Arc<KeptMail>) -> Kit {
+        let host_edges = edges;
+        let clock = Arc::new(SkipClock { started: Instant::now(), skipped: AtomicU64::new(0) });
+        let edges = MemberEdges {
+            clock: clock.clone(),
+            entropy: Arc::new(Seeded(AtomicU64::new(7))),
+            spawner: Arc::new(Tasks),
+            fatal: Arc::new(|fault| panic!("a store failed: {fault}")),
+        };
+        let config = MemberConfig {
+            partitions: PartitionCount::new(8).expect("eight is a power of two"),
+            ..MemberConfig::new(1)
+        };
+        let stores = || (MapLog::new(), MapState::new());
+        let member = Member::start(config, edges, vec![stores(), stores()], stores()).await;
+        let member = member.expect("a member in memory starts");
+        let host = Host::new(member.cluster().clone(), host_edges);
+        for (number, name) in ["one", "two"].into_iter().enumerate() {
+            make_app(&host, number as u8 + 1, name).await;
+        }
+        host.health.start();
+        let api = Api::new(host.clone(), Side::Public);
+        Kit { host, mail, clock, api, member, seed: AtomicU64::new(1) }
+    }
+
+    /// Calls a method of app `one`.
+    pub async fn call(&self, method: &str, token: Option<&str>, body: Value) -> Answer {
+        self.call_with(method, With { token, ..With::default() }, body).await
+    }
+
+    /// Calls a method as said.
+    pub async fn call_with(&self, method: &str, with: With<'_>, body: Value) -> Answer {
+        let app = with.app.unwrap_or("one");
+        let mut headers = HeaderMap::new();
+        let mut add = |name: &str, value: &str| {
+            let name: HeaderName = name.parse().expect("a test's header has a name");
+            headers.insert(name, HeaderValue::from_str(value).expect("a test's header has a value"));
+        };
+        add("gomer-key", &client_key(app));
+        add("content-type", "application/json");
+        if let Some(token) = with.token {
+            add("authorization", &format!("Bearer {token}"));
+        }
+        for (name, value) in with.headers {
+            add(name, value);
+        }
+        let request = Request {
+            method: Method::POST,
+            path: format!("/v1/{app}/{method}"),
+            query: None,
+            headers,
+            body: Bytes::from(body.to_string()),
+            client: with.client.unwrap_or_else(|| self.address()),
+        };
+        let response = self.api.call(request).await;
+        let Body::Full(bytes) = response.body else { panic!("{method} gives a stream") };
+        let text = String::from_utf8(bytes.to_vec()).expect("answers are text");
+        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer { status: response.status.as_u16(), headers: response.headers, text, json }
+    }
+
+    /// Signs somebody up in app `one`.
+    pub async fn person(&self, handle: &str) -> Person {
+        self.person_in("one", handle).await
+    }
+
+    /// Signs somebody up, each from an address of their own.
+    pub async fn person_in(&self, app: &str, handle: &str) -> Person {
+        let id = self.uuid();
+        let body = json!({ "id": id, "handle": handle, "password": PASSWORD });
+        let with = With { app: Some(app), ..With::default() };
+        let answer = self.call_with("auth.createAccount", with, body).await.expect(200);
+        Person {
+            id,
+            handle: handle.to_owned(),
+            token: answer.str("/accessToken"),
+            refresh: answer.str("/refreshToken"),
+        }
+    }
+
+    /// A new id, as a client would choose it.
+    pub fn uuid(&self) -> String {
+        let mut rng = Rng::new(self.seed.fetch_add(1, Ordering::Relaxed));
+        Id::mint(self.host.cluster.now().wall, &mut rng).to_string()
+    }
+
+    /// An address that nobody called from before: limits per address are not what most tests are about.
+    pub fn address(&self) -> IpAddr {
+        let number = self.seed.fetch_add(1, Ordering::Relaxed) as u32;
+        Ipv4Addr::from_bits(0x0a00_0000 + number).into()
+    }
+
+    /// Lets time pass at once.
+    pub fn skip(&self, span: Duration) {
+        self.clock.skipped.fetch_add(span.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// Calls until the answer is as wanted: for what reaches another root by a step.
+    pub async fn until(
+        &self,
+        method: &str,
+        token: Option<&str>,
+        body: Value,
+        wanted: impl Fn(&Answer) -> bool,
+    ) -> Answer {
+        let mut last = None;
+        for _ in 0..400 {
+            let answer = self.call(method, token, body.clone()).await;
+            if wanted(&answer) {
+                return answer;
+            }
+            last = Some(answer);
+            tokio::time::sleep(Duration::from_millis(25)).await;
+            // Reads are limited too.
+            self.skip(Duration::from_millis(100));
+        }
+        panic!("{method} {body} never became as wanted: {}", last.map(|last| last.text).unwrap_or_default());
+    }
+}
+
+/// The password of everybody in tests.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// The client key of an app.
+pub fn client_key(app: &str) -> String {
+    secrets::key_text(KeyKind::Client, &[app.as_bytes()[0]; 32])
+}
+
+/// The server key of an app.
+pub fn server_key(app: &str) -> String {
+    secrets::key_text(KeyKind::Server, &[app.as_bytes()[0]; 32])
+}
+
+async fn make_app(host: &Host, number: u8, name: &str) {
+    let id = Id::derived("test app", name.as_bytes());
+    let (title, secret) = (format!("App {name}"), [number; 32]);
+    let create = MetaCommand::CreateApp { id, name: name.to_owned(), title, secret };
+    host.cluster.change_meta(create).await.expect("an app is made");
+    let meta = host.cluster.meta();
+    let app = meta.apps.get(name).expect("the app was made").id;
+    for (kind, text) in [(KeyKind::Client, client_key(name)), (KeyKind::Server, server_key(name))] {
+        let id = Id::derived("test key", text.as_bytes());
+        let put = MetaCommand::PutKey { app, id, kind, name: "test".into(), hash: secrets::hash(&text) };
+        host.cluster.change_meta(put).await.expect("a key is put");
+    }
+}
+
+/// The real clock, with what was skipped on top.
+struct SkipClock {
+    started: Instant,
+    skipped: AtomicU64,
+}
+
+impl Clock for SkipClock {
+    fn now(&self) -> Now {
+        let span = self.started.elapsed() + Duration::from_millis(self.skipped.load(Ordering::Relaxed));
+        Now { mono: Monotonic(span), wall: Time::from_millis(1_795_456_500_000) + span }
+    }
+}
+
+/// Not random at all.
+struct Seeded(AtomicU64);
+
+impl Entropy for Seeded {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut rng = Rng::new(self.0.fetch_add(1, Ordering::Relaxed));
+        for chunk in bytes.chunks_mut(16) {
+            chunk.copy_from_slice(&rng.bytes16()[..chunk.len()]);
+        }
+    }
+}
+
+/// Tasks of the test's own runtime.
+struct Tasks;
+
+impl Spawner for Tasks {
+    fn spawn(&self, _: String, run: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        tokio::spawn(run);
+    }
+}
