@@ -76,7 +76,7 @@ fn act() -> impl Strategy<Value = Act> {
         12 => vec(op(), 1..6).prop_map(Act::Write),
         6 => (0usize..3, 1u32..8, 1usize..4).prop_map(|(follower, limit, pages)| Act::Pull { follower, limit, pages }),
         1 => Just(Act::Crash),
-        1 => Just(Act::Checkpoint),
+        2 => Just(Act::Checkpoint),
         1 => Just(Act::Month),
     ]
 }
@@ -251,7 +251,7 @@ proptest! {
                     }
                 }
                 Act::Crash => world.crash(),
-                Act::Checkpoint => world.shard().checkpoint().unwrap(),
+                Act::Checkpoint => world.checkpoint(),
                 Act::Month => {
                     world.jump(Duration::from_secs(31 * 24 * 3_600));
                 }

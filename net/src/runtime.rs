@@ -22,6 +22,7 @@ use gomer_core::vnode::command::WriteResult;
 use gomer_core::vnode::query::{Query, Reading};
 use gomer_core::vnode::read;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 use crate::cluster::{Cluster, Inner, Request, ShardHandle, ShardReader};
 use crate::edges::{Clock, Entropy};
@@ -135,6 +136,7 @@ impl Member {
                 waiting: BTreeMap::new(),
                 inbox: VecDeque::new(),
                 live: Some(live),
+                checkpoint: None,
                 ticked: None,
                 _ending: ending.clone(),
             };
@@ -227,6 +229,8 @@ struct Driver<L: LogStore, S: StateStore> {
     /// Messages between partitions of this shard.
     inbox: VecDeque<Input>,
     live: Option<oneshot::Sender<()>>,
+    /// The checkpoint under way.
+    checkpoint: Option<JoinHandle<Result<S::Snapshot, StoreFault>>>,
     ticked: Option<Monotonic>,
     _ending: mpsc::Sender<()>,
 }
@@ -246,7 +250,11 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
                     _ = stop.changed() => break,
                 }
             }
-            if let Err(fault) = self.turn(inputs) {
+            let turned = self.turn(inputs);
+            if let Err(fault) = match turned {
+                Ok(()) => self.go_on_with_checkpoint(false).await,
+                Err(fault) => Err(fault),
+            } {
                 (self.fatal)(&fault);
                 return;
             }
@@ -258,9 +266,30 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
             let input = self.admit(request);
             self.inbox.push_back(input);
         }
-        if let Err(fault) = self.turn(Vec::new()).and_then(|()| self.shard.checkpoint()) {
+        let turned = self.turn(Vec::new());
+        if let Err(fault) = match turned {
+            Ok(()) => self.go_on_with_checkpoint(true).await.and_then(|()| self.shard.checkpoint()),
+            Err(fault) => Err(fault),
+        } {
             (self.fatal)(&fault);
         }
+    }
+
+    /// Begins a checkpoint when it is due, on a thread of its own, and takes it over when it is done. Waits
+    /// for it only if the memory table has grown too much meanwhile, or to `finish`.
+    async fn go_on_with_checkpoint(&mut self, finish: bool) -> Result<(), StoreFault> {
+        if let Some(job) = self.checkpoint.take() {
+            if !finish && !job.is_finished() && !self.shard.is_behind() {
+                self.checkpoint = Some(job);
+                return Ok(());
+            }
+            let base = job.await.map_err(|e| StoreFault::Io(format!("a checkpoint ended early: {e}")))??;
+            self.shard.finish_checkpoint(base)?;
+        }
+        if !finish && let Some(checkpoint) = self.shard.begin_checkpoint() {
+            self.checkpoint = Some(tokio::task::spawn_blocking(move || checkpoint.run()));
+        }
+        Ok(())
     }
 
     fn admit(&mut self, request: Request) -> Input {
@@ -298,9 +327,6 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
         }
         for effect in effects {
             self.carry_out(effect);
-        }
-        if self.shard.wants_checkpoint() {
-            self.shard.checkpoint()?;
         }
         if self.live.is_some() && self.shard.is_live() {
             let _ = self.live.take().expect("just seen").send(());

@@ -16,8 +16,8 @@ use crate::id::{Partition, Position};
 use crate::ring::partition::{META, PartitionCount};
 use crate::rng::Rng;
 use crate::rows::Txn;
-use crate::store::memtable::{Reader, Table};
-use crate::store::{LogBatch, LogStore, StateStore, StoreFault};
+use crate::store::memtable::{Checkpoint, Reader, Table};
+use crate::store::{GroupId, LogBatch, LogStore, StateStore, StoreFault};
 use crate::time::Now;
 
 pub use input::{Effect, Input, Message, Ticket};
@@ -72,6 +72,8 @@ pub struct Shard<L: LogStore, S: StateStore> {
     /// Vnodes with something to write, apply or send.
     busy: BTreeSet<Partition>,
     checkpoint_bytes: usize,
+    /// What the checkpoint under way covers.
+    covered: Vec<(GroupId, Position)>,
     full: bool,
     counts: ShardStatus,
 }
@@ -96,6 +98,7 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             vnodes,
             busy,
             checkpoint_bytes: config.checkpoint_bytes,
+            covered: Vec::new(),
             full: false,
             counts: ShardStatus::default(),
         })
@@ -228,18 +231,38 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
         Ok(())
     }
 
-    /// Whether [`Shard::checkpoint`] is due. To be asked when a turn's answers are out.
-    pub fn wants_checkpoint(&self) -> bool {
-        self.table.bytes() >= self.checkpoint_bytes
+    /// Begins a checkpoint if it is due and none is under way. What it returns waits for the disk and may
+    /// run on any thread; turns go on meanwhile. To be asked when a turn's answers are out.
+    pub fn begin_checkpoint(&mut self) -> Option<Checkpoint<S>> {
+        if self.table.bytes() < self.checkpoint_bytes { None } else { self.freeze() }
     }
 
-    /// Moves applied rows to the state store, synced, and lets the log forget what they cover.
-    pub fn checkpoint(&mut self) -> Result<(), StoreFault> {
-        self.table.checkpoint()?;
-        for vnode in self.vnodes.values() {
-            self.log.compact(vnode.group(), vnode.position().0 + 1)?;
+    fn freeze(&mut self) -> Option<Checkpoint<S>> {
+        let checkpoint = self.table.begin_checkpoint()?;
+        self.covered = self.vnodes.values().map(|vnode| (vnode.group(), vnode.position())).collect();
+        Some(checkpoint)
+    }
+
+    /// Whether so much waits that turns should wait for the checkpoint under way: memory is bounded.
+    pub fn is_behind(&self) -> bool {
+        self.table.bytes() >= self.checkpoint_bytes.saturating_mul(3)
+    }
+
+    /// The checkpoint that was begun is on disk: the log forgets what it covers.
+    pub fn finish_checkpoint(&mut self, base: S::Snapshot) -> Result<(), StoreFault> {
+        self.table.finish(base);
+        for (group, position) in std::mem::take(&mut self.covered) {
+            self.log.compact(group, position.0 + 1)?;
         }
         self.counts.checkpoints += 1;
         Ok(())
+    }
+
+    /// A whole checkpoint, at once. None may be under way.
+    pub fn checkpoint(&mut self) -> Result<(), StoreFault> {
+        match self.freeze() {
+            Some(checkpoint) => self.finish_checkpoint(checkpoint.run()?),
+            None => Ok(()),
+        }
     }
 }

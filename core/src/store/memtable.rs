@@ -2,26 +2,46 @@
 //!
 //! State transactions are not synced: the log is the write-ahead log. So a turn's rows go to an
 //! ordered map in memory, where readers see them at once, and reach the store in one sorted,
-//! synced transaction at the next checkpoint. Then the log may be compacted.
+//! synced transaction at the next checkpoint. Then the log may be compacted. While a checkpoint is
+//! under way its rows are frozen, still readable, and new ones go to a fresh map: neither readers nor
+//! the writer wait for the disk.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
-use std::sync::{Arc, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
 
 use super::{Direction, StateBatch, StateRead, StateStore, StoreFault, Visit};
 
 struct Layers<R> {
-    /// Applied since the last checkpoint.
+    /// Applied since the last checkpoint began.
     recent: StateBatch,
-    /// As of the last checkpoint.
+    /// What the checkpoint under way is writing; empty when there is none.
+    frozen: Arc<StateBatch>,
+    /// As of the last checkpoint that ended.
     base: R,
 }
 
 /// The writer's side.
 pub struct Table<S: StateStore> {
-    store: S,
+    store: Arc<Mutex<S>>,
     layers: Arc<RwLock<Layers<S::Snapshot>>>,
     bytes: usize,
+    checkpointing: bool,
+}
+
+/// A checkpoint's part that waits for the disk: to be run on any thread, once.
+pub struct Checkpoint<S: StateStore> {
+    store: Arc<Mutex<S>>,
+    rows: Arc<StateBatch>,
+}
+
+impl<S: StateStore> Checkpoint<S> {
+    /// Writes the frozen rows, synced, and returns what the store holds now, for [`Table::finish`].
+    pub fn run(self) -> Result<S::Snapshot, StoreFault> {
+        let mut store = self.store.lock().expect(UNPOISONED);
+        store.commit(&self.rows)?;
+        store.snapshot()
+    }
 }
 
 /// What a row costs in memory beside its bytes, roughly: two vectors and its share of a tree node.
@@ -31,8 +51,9 @@ impl<S: StateStore> Table<S> {
     /// A table in front of `store`, empty.
     pub fn new(store: S) -> Result<Table<S>, StoreFault> {
         let base = store.snapshot()?;
-        let layers = Arc::new(RwLock::new(Layers { recent: StateBatch::default(), base }));
-        Ok(Table { store, layers, bytes: 0 })
+        let layers = Layers { recent: StateBatch::default(), frozen: Arc::default(), base };
+        let layers = Arc::new(RwLock::new(layers));
+        Ok(Table { store: Arc::new(Mutex::new(store)), layers, bytes: 0, checkpointing: false })
     }
 
     /// A reader that sees each published batch as a whole. Cheap to clone, for any thread.
@@ -60,24 +81,29 @@ impl<S: StateStore> Table<S> {
         self.bytes
     }
 
-    /// Moves everything to the store, synced. Readers go on meanwhile: the rows leave the memory table
-    /// only when a snapshot of the store has them.
-    pub fn checkpoint(&mut self) -> Result<(), StoreFault> {
-        if self.bytes == 0 {
-            return Ok(());
+    /// Freezes what waits, to be written by the returned value; `None` if nothing waits or a checkpoint
+    /// is under way. It ends with [`Table::finish`].
+    pub fn begin_checkpoint(&mut self) -> Option<Checkpoint<S>> {
+        if self.bytes == 0 || self.checkpointing {
+            return None;
         }
-        // A read lock is enough: this is the only writer.
-        let layers = self.layers.read().expect(UNPOISONED);
-        self.store.commit(&layers.recent)?;
-        drop(layers);
-        let base = self.store.snapshot()?;
         let mut layers = self.layers.write().expect(UNPOISONED);
-        let old = std::mem::replace(&mut *layers, Layers { recent: StateBatch::default(), base });
+        let rows = Arc::new(std::mem::take(&mut layers.recent));
+        layers.frozen = rows.clone();
+        self.bytes = 0;
+        self.checkpointing = true;
+        Some(Checkpoint { store: self.store.clone(), rows })
+    }
+
+    /// The checkpoint's rows are in the store, as of this snapshot: they leave memory.
+    pub fn finish(&mut self, base: S::Snapshot) {
+        debug_assert!(self.checkpointing, "a checkpoint ends once");
+        let mut layers = self.layers.write().expect(UNPOISONED);
+        let old = (std::mem::replace(&mut layers.base, base), std::mem::take(&mut layers.frozen));
         drop(layers);
         // Freeing a hundred thousand rows takes a while: not under the lock.
         drop(old);
-        self.bytes = 0;
-        Ok(())
+        self.checkpointing = false;
     }
 }
 
@@ -108,14 +134,39 @@ pub struct View<'a, S: StateStore> {
 
 impl<S: StateStore> StateRead for View<'_, S> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFault> {
-        match self.layers.recent.rows.get(key) {
+        let layers = &*self.layers;
+        match layers.recent.rows.get(key).or_else(|| layers.frozen.rows.get(key)) {
             Some(row) => Ok(row.clone()),
-            None => self.layers.base.get(key),
+            None => layers.base.get(key),
         }
     }
 
     fn scan(&self, from: &[u8], to: &[u8], direction: Direction, visit: Visit<'_>) -> Result<(), StoreFault> {
-        scan_merged(&self.layers.recent.rows, &self.layers.base, from, to, direction, visit)
+        let layers = &*self.layers;
+        if layers.frozen.rows.is_empty() {
+            return scan_merged(&layers.recent.rows, &layers.base, from, to, direction, visit);
+        }
+        let lower = Over { upper: &layers.frozen, lower: &layers.base };
+        scan_merged(&layers.recent.rows, &lower, from, to, direction, visit)
+    }
+}
+
+/// A batch over what is below it.
+struct Over<'a> {
+    upper: &'a StateBatch,
+    lower: &'a dyn StateRead,
+}
+
+impl StateRead for Over<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFault> {
+        match self.upper.rows.get(key) {
+            Some(row) => Ok(row.clone()),
+            None => self.lower.get(key),
+        }
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], direction: Direction, visit: Visit<'_>) -> Result<(), StoreFault> {
+        scan_merged(&self.upper.rows, self.lower, from, to, direction, visit)
     }
 }
 

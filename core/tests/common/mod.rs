@@ -11,6 +11,7 @@ use gomer_core::rng::Rng;
 use gomer_core::shard::{Effect, Input, Shard, ShardConfig, Ticket};
 
 use disk::{SharedLog, SharedState};
+use gomer_core::store::memtable::Checkpoint;
 use gomer_core::time::{Monotonic, Now, Time};
 use gomer_core::vnode::command::{Outcome, Write};
 use gomer_core::vnode::query::{Answer, Query, Reading};
@@ -33,6 +34,8 @@ pub struct World {
     tickets: u64,
     starts: u64,
     pub rng: Rng,
+    /// A checkpoint that was begun.
+    checkpoint: Option<Checkpoint<SharedState>>,
     /// Whether messages between partitions are lost.
     pub deaf: bool,
 }
@@ -52,6 +55,7 @@ impl World {
             tickets: 0,
             starts: 0,
             rng: Rng::new(9),
+            checkpoint: None,
             deaf: false,
         };
         world.start();
@@ -64,7 +68,7 @@ impl World {
             vnodes: self.partitions.all().collect(),
             peer: 1,
             seed: self.starts,
-            checkpoint_bytes: usize::MAX,
+            checkpoint_bytes: 1,
         }
     }
 
@@ -83,12 +87,24 @@ impl World {
     /// Ends the process between two turns: what was not handed over is lost.
     pub fn crash(&mut self) {
         self.shard = None;
+        self.checkpoint = None;
         self.inbox.clear();
         self.start();
     }
 
     pub fn shard(&mut self) -> &mut Shard<SharedLog, SharedState> {
         self.shard.as_mut().expect("started")
+    }
+
+    /// Begins a checkpoint, or ends the one that was begun: what happens in between must not matter.
+    pub fn checkpoint(&mut self) {
+        match self.checkpoint.take() {
+            Some(checkpoint) => {
+                let base = checkpoint.run().expect("stores of maps do not fail");
+                self.shard().finish_checkpoint(base).expect("stores of maps do not fail");
+            }
+            None => self.checkpoint = self.shard().begin_checkpoint(),
+        }
     }
 
     pub fn id(&mut self) -> Id {

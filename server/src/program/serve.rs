@@ -37,7 +37,7 @@ pub async fn run(settings: Settings, json: bool) -> Result<(), End> {
     let host = make_host(member.cluster().clone(), &dir)?;
     host.show_front("public", public.counts());
     host.show_front("admin", admin.counts());
-    tokio::spawn(watch_space(member.clone(), dir.clone(), settings.reserve_bytes));
+    let watching = tokio::spawn(watch_space(member.clone(), dir.clone(), settings.reserve_bytes));
     let credentials = first_start::run(&host, dir.path(), settings.demo)
         .await
         .map_err(|error| End::new(Exit::Failed, format!("{error:#}")))?;
@@ -65,6 +65,8 @@ pub async fn run(settings: Settings, json: bool) -> Result<(), End> {
         let _ = admin_serving.await;
     }
     drop(host);
+    watching.abort();
+    let _ = watching.await;
     stop(member).await;
     tracing::info!("stopped");
     Ok(())
@@ -142,7 +144,7 @@ async fn watch_space(member: Arc<Member>, dir: Arc<DataDir>, reserve_bytes: u64)
     }
 }
 
-/// Checkpoints and ends the shards. The task that watches the space holds the member too, but not for long.
+/// Checkpoints and ends the shards. Nobody else holds the member any more.
 async fn stop(member: Arc<Member>) {
     match Arc::try_unwrap(member) {
         Ok(member) => member.stop().await,
