@@ -49,7 +49,7 @@ impl Call {
 
     /// The settings of the app.
     pub fn settings(&self) -> Arc<AppSettings> {
-        Arc::new(AppSettings::read(&self.app.settings))
+        self.host.settings.of(&self.app)
     }
 
     /// A position in the metadata as clients see it.

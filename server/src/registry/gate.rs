@@ -3,13 +3,13 @@
 
 use gomer_core::id::{Id, Root};
 use gomer_core::meta::command::AppState;
-use gomer_core::time::Time;
 use gomer_core::vnode::command::OpKey;
 
 use super::{Call, Caller, Kind, Method, Rate, RawArgs, Registry, Rendered, Rev, Role, Scope, Stop};
 use crate::limits::{Decision, Subject};
-use crate::model::{ADMIN_ROLE, GRANT, MODERATOR_ROLE, grant_id};
+use crate::model::{ADMIN_ROLE, MODERATOR_ROLE, grant_id};
 use crate::problem::{Code, Problem};
+use crate::roles;
 
 impl Call {
     /// Takes this call from its bucket.
@@ -82,11 +82,7 @@ impl Call {
     /// Whether a role was granted to a profile and is in force.
     pub async fn holds(&self, profile: Id, role: &str) -> Result<bool, Stop> {
         let grant = self.node(Root::profile(profile), grant_id(profile, role)).await?;
-        let Some(grant) = grant.filter(|node| node.ty == GRANT) else { return Ok(false) };
-        let Some(until) = grant.attr("until") else { return Ok(true) };
-        // An end that cannot be read is no licence to go on.
-        let until = serde_json::from_str::<String>(until).ok().and_then(|text| text.parse::<Time>().ok());
-        Ok(until.is_some_and(|until| self.now.wall < until))
+        Ok(grant.is_some_and(|grant| roles::in_force(&grant, self.now.wall)))
     }
 
     /// The roles of a profile by which it may call this method.
