@@ -296,10 +296,10 @@ mod tests {
         });
         let take = |peer: &str| Place::take(&shared, peer.parse().unwrap());
         let place = |peer: &str| take(peer).unwrap_or_else(|count| panic!("{peer}: {count:?}"));
-        // Another address, and those that are not counted: loopback and trusted proxies.
         let mut places = vec![place("192.0.2.1"), place("192.0.2.1")];
         assert_eq!(take("192.0.2.1").err(), Some(Count::OverAddress));
         places.push(place("192.0.2.2"));
+        // Loopback and trusted proxies are not counted.
         for exempt in ["127.0.0.1", "127.0.0.1", "::1", "198.51.100.7", "198.51.100.7"] {
             places.push(place(exempt));
         }

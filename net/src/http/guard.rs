@@ -249,15 +249,13 @@ impl Head {
 
     /// What follows a complete head, if it may be one.
     fn finish(&self, head: &[u8]) -> Result<At, Refusal> {
-        // Every LF follows a CR; as many of each means that every CR is followed by an LF.
-        let mut controls = 0usize;
-        let mut returns = 0usize;
-        for byte in head {
-            controls += usize::from((*byte < 0x20 && *byte != b'\t') || *byte == 0x7f);
-            returns += usize::from(*byte == b'\r');
-        }
+        // Every LF follows a CR; as many of each means that every CR is followed by an LF. Both loops
+        // become vector instructions.
+        let stray = |byte: u8| (byte < 0x20 && !matches!(byte, b'\t' | b'\r' | b'\n')) | (byte == 0x7f);
         let line_ends = self.lines + 1 + usize::from(self.skipped_empty);
-        if returns != line_ends || controls != 2 * line_ends {
+        if head.iter().fold(false, |found, byte| found | stray(*byte))
+            || memchr::memchr_iter(b'\r', head).count() != line_ends
+        {
             return Err(Refusal::BadRequest("a control character in the head"));
         }
         if self.http_11 && self.hosts == 0 {
