@@ -80,7 +80,8 @@ pub fn methods() -> Vec<Method> {
             .about("Exchanges a refresh token for the next pair; the old one stays good until the new pair is first used."),
         Method::procedure("auth.requestCode", codes::request)
             .role(Role::Anonymous)
-            .rate(Rate::Mail)
+            // Mails are counted per e-mail address, by the handler: at a venue, everybody has the same IP address.
+            .rate(Rate::Login)
             .idempotency(Idempotency::ClientId)
             .emits(&["mail.requested"])
             .about("Sends a one-time code by e-mail, to sign in, to confirm the address or to set a new password."),
