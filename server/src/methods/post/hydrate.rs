@@ -11,8 +11,9 @@ use gomer_core::rows::node::{Flags, Node};
 use super::view::{Likes, Post, audience, counts_id};
 use crate::methods::block::Mute;
 use crate::methods::profile::relation::relations;
-use crate::model::{LIKES, MUTES, POST, PROFILE};
-use crate::registry::{Call, NodeView, Stop};
+use crate::model::{ADMIN_ROLE, BLOCKS, LIKES, MODERATOR_ROLE, MUTES, POST, PROFILE};
+use crate::registry::{Call, Caller, NodeView, Stop};
+use crate::roles::held;
 use crate::visibility::{Sight, Thing, Tie, Viewer, sight};
 
 /// Nodes of a post's root that are read with it: the post and its counts.
@@ -37,24 +38,33 @@ struct Standing {
 pub struct Reader {
     call: Call,
     viewer: Viewer,
+    /// Whether it was looked up if the caller moderates.
+    ranked: bool,
     standings: BTreeMap<Id, Standing>,
 }
 
 impl Reader {
     /// The eyes of whoever makes this call.
     pub fn new(call: &Call) -> Reader {
-        Reader { call: call.clone(), viewer: Viewer::of(&call.caller), standings: BTreeMap::new() }
+        Reader {
+            call: call.clone(),
+            viewer: Viewer::of(&call.caller),
+            ranked: false,
+            standings: BTreeMap::new(),
+        }
     }
 
     /// Whether the caller may see that there is this profile.
     pub async fn sees_profile(&mut self, profile: Id) -> Result<bool, Stop> {
-        self.learn([profile]).await?;
-        Ok(self.profile_sight(profile) > Sight::Nothing)
+        Ok(self.sight_of_profile(profile).await? > Sight::Nothing)
     }
 
     /// Whether the caller may see this post.
     pub async fn sees(&mut self, post: &Node) -> Result<bool, Stop> {
         self.learn([post.author]).await?;
+        if !self.sees_post(post) {
+            self.rank().await?;
+        }
         Ok(self.sees_post(post))
     }
 
@@ -98,13 +108,30 @@ impl Reader {
     pub async fn profiles(&mut self, ids: impl IntoIterator<Item = Id>) -> Result<Vec<Id>, Stop> {
         let ids: Vec<Id> = ids.into_iter().collect();
         self.learn(ids.iter().copied()).await?;
+        if ids.iter().any(|&id| self.profile_sight(id) == Sight::Nothing) {
+            self.rank().await?;
+        }
         Ok(ids.into_iter().filter(|&id| self.profile_sight(id) > Sight::Nothing).collect())
     }
 
     /// How much of a profile's own things the caller may see.
     pub async fn sight_of_profile(&mut self, profile: Id) -> Result<Sight, Stop> {
         self.learn([profile]).await?;
+        if self.profile_sight(profile) < Sight::Whole {
+            self.rank().await?;
+        }
         Ok(self.profile_sight(profile))
+    }
+
+    /// Looks up whether the caller moderates: only when it may make a difference, and once.
+    async fn rank(&mut self) -> Result<(), Stop> {
+        let (Caller::User { profile, .. }, false) = (&self.call.caller, self.ranked) else { return Ok(()) };
+        self.ranked = true;
+        let held = held(&self.call.cluster, &self.call.app, *profile, self.call.now.wall).await?;
+        if held.iter().any(|role| role == MODERATOR_ROLE || role == ADMIN_ROLE) {
+            self.viewer = Viewer::Moderator(*profile);
+        }
+        Ok(())
     }
 
     /// Whether the caller may see something of an app's own types that this author made: blocks and bans
@@ -161,6 +188,11 @@ impl Reader {
                 if let Some(known) = known.get(author) {
                     standing.tie = known.tie();
                     standing.muted = known.relation.muted;
+                }
+                // A block counts from the moment it is made, before its step has come to my root.
+                if !standing.tie.blocked && *author != me {
+                    let block = self.call.link(Root::profile(*author), BLOCKS, me).await?;
+                    standing.tie.blocked = block.is_some();
                 }
             }
         }
