@@ -93,18 +93,16 @@ pub fn tagged(post: &Post, tags: &[Tag], keep: Option<u32>) -> Option<Step> {
     to_tags(tags, ops)
 }
 
-/// Steps that take a deleted post back.
+/// Steps that take a deleted post back, from wherever it may stand: its audience may have been wider once.
 pub fn retract(post: &Post) -> Vec<Step> {
     let retract = |stream: StreamId| Operation::Retract { stream, id: post.id.0 };
-    let mut own = vec![retract(PUBLISHED), retract(HOME)];
-    if post.audience != Audience::OnlyMe {
-        own.push(fan_out(post.id.0, "post.retract", vec![retract(HOME)]));
-    }
-    let mut steps = vec![Step::to(Root::profile(post.author.0), own)];
-    if post.audience == Audience::Public {
-        steps.push(Step::to(feed_root(feed_shard(post.id.0)), vec![retract(FEED)]));
-        steps.extend(to_tags(&post.tags, vec![retract(TAG)]));
-    }
+    let everywhere = fan_out(post.id.0, "post.retract", vec![retract(HOME)]);
+    let own = vec![retract(PUBLISHED), retract(HOME), everywhere];
+    let mut steps = vec![
+        Step::to(Root::profile(post.author.0), own),
+        Step::to(feed_root(feed_shard(post.id.0)), vec![retract(FEED)]),
+    ];
+    steps.extend(to_tags(&post.tags, vec![retract(TAG)]));
     steps
 }
 
