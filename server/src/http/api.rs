@@ -115,8 +115,14 @@ impl Api {
             if let Some(app) = meta.apps.get(app) {
                 asked.origin = cors::origin(host, app, request);
             }
-            let app = identity::app(&meta, app, &request.headers)?;
-            let caller = identity::caller(host, &meta, &app, &request.headers).await?;
+            let (app, caller) = match token_in_address(method, request) {
+                Some(token) => identity::of_token(host, &meta, app, token).await?,
+                None => {
+                    let app = identity::app(&meta, app, &request.headers)?;
+                    let caller = identity::caller(host, &meta, &app, &request.headers).await?;
+                    (app, caller)
+                }
+            };
             asked.app = Some(app.id);
             (app, caller)
         };
@@ -272,6 +278,12 @@ struct Asked {
     decision: Decision,
     origin: Option<HeaderValue>,
     app: Option<gomer_core::id::AppId>,
+}
+
+/// The token in the address, where one is taken.
+fn token_in_address<'a>(method: &Method, request: &'a Request) -> Option<&'a str> {
+    let query = request.query.as_deref().filter(|_| method.token_in_address)?;
+    query.split('&').find_map(|pair| pair.strip_prefix("token="))
 }
 
 fn allows(method: &Method, verb: &Verb) -> bool {

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::conditions::one;
 use crate::auth::bearer;
 use crate::host::Host;
+use crate::methods::realtime;
 use crate::problem::{Code, Problem};
 use crate::registry::{Caller, Stop};
 
@@ -60,6 +61,17 @@ pub(super) async fn caller(
         return Err(Stop::forbidden("`Gomer-As` is for the app's server key."));
     }
     Ok(caller)
+}
+
+/// App and caller by a token of `realtime.getToken`, which is used up by that.
+pub(super) async fn of_token(
+    host: &Host,
+    meta: &MetaState,
+    name: &str,
+    token: &str,
+) -> Result<(Arc<App>, Caller), Stop> {
+    let app = meta.apps.get(name).ok_or_else(Stop::not_found)?;
+    Ok((app.clone(), realtime::redeem(&host.cluster, app, token).await?))
 }
 
 /// Who asks outside of any app: the operator or nobody.

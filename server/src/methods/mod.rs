@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod app;
 pub mod auth;
+pub mod batch;
 pub mod block;
 pub mod cluster;
 pub mod device;
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Method> {
         admin::methods(),
         app::methods(),
         auth::methods(),
+        batch::methods(),
         block::methods(),
         cluster::methods(),
         device::methods(),

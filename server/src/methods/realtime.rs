@@ -30,6 +30,7 @@ pub fn methods() -> Vec<Method> {
         Method::query("realtime.subscribe", subscribe)
             .role(Role::User)
             .errors(&[Code::CursorInvalid])
+            .token_in_address()
             .about("Streams changes as they happen, from a cursor or from now on, as server-sent events."),
         Method::procedure("realtime.getToken", get_token)
             .role(Role::User)

@@ -145,6 +145,9 @@ pub struct Method {
     pub body_max: u64,
     /// Whether an `Idempotency-Key` must be there.
     pub key_required: bool,
+    /// Whether a single-use token in the address may stand for key and session: for clients that cannot set
+    /// headers.
+    pub token_in_address: bool,
     /// The type of its reply.
     pub produces: &'static str,
     /// What it counts.
@@ -202,6 +205,7 @@ impl Method {
             scope: Scope::App,
             body_max: BODY_BYTES_MAX,
             key_required: false,
+            token_in_address: false,
             produces: "application/json",
             stats: Stats::default(),
             handler: Box::new(move |call, args| match args.parse::<A>() {
@@ -283,6 +287,13 @@ impl Method {
     #[must_use]
     pub fn produces(mut self, content_type: &'static str) -> Method {
         self.produces = content_type;
+        self
+    }
+
+    /// Take a single-use token in the address for key and session.
+    #[must_use]
+    pub fn token_in_address(mut self) -> Method {
+        self.token_in_address = true;
         self
     }
 

@@ -1,11 +1,12 @@
 //! `sync`: what changed since a cursor, and the queue of what was done without a connection.
 //!
-//! Reading order: [`names`], [`item`], [`scopes`].
+//! Reading order: [`names`], [`item`], [`scopes`], [`push`].
 //!
 //! Must never learn: what is on a phone. It shows a cursor and is sent what came after.
 
 pub mod item;
 pub mod names;
+pub mod push;
 pub mod scopes;
 
 use std::time::Duration;
@@ -20,7 +21,8 @@ use self::scopes::{Page, ROOTS_MAX};
 use super::post::hydrate::Reader;
 use crate::cursor::{Cursors, Purpose, SyncPlace};
 use crate::problem::Code;
-use crate::registry::{Cache, Call, Method, Reply, Rev, Role, Stop};
+use crate::registry::method::BATCH_BYTES_MAX;
+use crate::registry::{Cache, Call, Idempotency, Method, Reply, Rev, Role, Stop};
 use crate::types::{Empty, Limit, List, Timestamp};
 
 /// The service's methods.
@@ -30,6 +32,11 @@ pub fn methods() -> Vec<Method> {
             .role(Role::User)
             .errors(&[Code::CursorInvalid])
             .about("Sends everything that changed for me since a cursor, and waits for it if asked to."),
+        Method::procedure("sync.push", push::push)
+            .role(Role::User)
+            .idempotency(Idempotency::ClientId)
+            .body_max(BATCH_BYTES_MAX)
+            .about("Carries out a queue of operations in order; each counts once, however often it is sent."),
         Method::query("sync.getSnapshot", get_snapshot)
             .role(Role::User)
             .about("Sends what there is, for a first start, and the cursor to go on from with `sync.pull`."),
