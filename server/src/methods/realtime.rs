@@ -69,7 +69,8 @@ async fn subscribe(call: Call, args: Subscribe) -> Result<Reply<Item>, Stop> {
     };
     let wanted: Option<Vec<Root>> = args.roots.map(|roots| roots.0.into_iter().map(|root| root.0).collect());
     let (sender, body) = channel(QUEUE);
-    let live = Live { call, me, place, wanted, sender, ready: false };
+    let outlet = Outlet { sender, patience: PATIENCE };
+    let live = Live { call, me, place, wanted, outlet, ready: false };
     tokio::spawn(live.run());
     Ok(Reply::stream(body))
 }
@@ -80,7 +81,7 @@ struct Live {
     me: Id,
     place: SyncPlace,
     wanted: Option<Vec<Root>>,
-    sender: SseSender,
+    outlet: Outlet,
     /// Whether it was told that it is up to date.
     ready: bool,
 }
@@ -101,7 +102,7 @@ impl Live {
             tokio::select! {
                 () = watch.changed() => {}
                 () = tokio::time::sleep(RECHECK) => {}
-                () = self.sender.closed() => return Err(SseClosed),
+                () = self.outlet.sender.closed() => return Err(SseClosed),
             }
             self.call.now = self.call.cluster.now();
             if !self.may_go_on().await {
@@ -122,29 +123,13 @@ impl Live {
         for (at, item) in items.iter().enumerate() {
             let data = serde_json::to_string(item).expect("items are plain data, which JSON can hold");
             let id = (at == last).then_some(cursor.as_str());
-            self.send(&SseEvent { event: Some("change"), id, data: Some(&data) }).await?;
+            self.outlet.send(&SseEvent { event: Some("change"), id, data: Some(&data) }).await?;
         }
         if end && !self.ready {
             self.ready = true;
-            self.send(&SseEvent { event: Some("ready"), id: Some(&cursor), data: Some("{}") }).await?;
+            self.outlet.send(&SseEvent { event: Some("ready"), id: Some(&cursor), data: Some("{}") }).await?;
         }
         Ok(end || (!moved && items.is_empty()))
-    }
-
-    /// Sends an event; a reader that does not take it for too long is told to come back, and closed.
-    async fn send(&self, event: &SseEvent<'_>) -> Result<(), SseClosed> {
-        if self.sender.try_send(event)? {
-            return Ok(());
-        }
-        match tokio::time::timeout(PATIENCE, self.sender.send(event)).await {
-            Ok(sent) => sent,
-            Err(_) => {
-                let resync = SseEvent { event: Some("resync"), id: None, data: Some(r#"{"reason":"slow"}"#) };
-                // What is queued goes out first, if the reader ever goes on; this is the last of it.
-                let _: Result<_, _> = tokio::time::timeout(PATIENCE, self.sender.send(&resync)).await;
-                Err(SseClosed)
-            }
-        }
     }
 
     /// Whether the session that opened this is still there.
@@ -154,6 +139,30 @@ impl Live {
                 matches!(self.call.link(Root::profile(profile), SESSION, device).await, Ok(Some(_)))
             }
             _ => true,
+        }
+    }
+}
+
+/// The way out to one reader: a bounded queue, and as much patience.
+struct Outlet {
+    sender: SseSender,
+    patience: Duration,
+}
+
+impl Outlet {
+    /// Sends an event; a reader that does not take it for too long is told to come back, and closed.
+    async fn send(&self, event: &SseEvent<'_>) -> Result<(), SseClosed> {
+        if self.sender.try_send(event)? {
+            return Ok(());
+        }
+        match tokio::time::timeout(self.patience, self.sender.send(event)).await {
+            Ok(sent) => sent,
+            Err(_) => {
+                let resync = SseEvent { event: Some("resync"), id: None, data: Some(r#"{"reason":"slow"}"#) };
+                // What is queued goes out first, if the reader ever goes on; this is the last of it.
+                let _: Result<_, _> = tokio::time::timeout(self.patience, self.sender.send(&resync)).await;
+                Err(SseClosed)
+            }
         }
     }
 }
@@ -208,5 +217,50 @@ pub async fn redeem(cluster: &Cluster, app: &App, token: &str) -> Result<Caller,
     match cluster.write(write).await? {
         used if used.replayed.is_some() => Err(refused()),
         _ => Ok(Caller::User { profile, device, roles: Vec::new() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_is_too_slow_is_sent_away_with_a_word() {
+        let (sender, mut body) = channel(2);
+        let outlet = Outlet { sender, patience: Duration::from_millis(200) };
+        let event = SseEvent { event: Some("change"), id: None, data: Some("{}") };
+        let feeding = tokio::spawn(async move {
+            let mut sent = 0;
+            while outlet.send(&event).await.is_ok() {
+                sent += 1;
+            }
+            sent
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let mut text = String::new();
+        while let Some(bytes) = body.next().await {
+            text += std::str::from_utf8(&bytes).unwrap();
+        }
+        assert_eq!(feeding.await.unwrap(), 2, "no more wait than the queue holds");
+        assert!(text.ends_with("event: resync\ndata: {\"reason\":\"slow\"}\n\n"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_pauses_for_a_moment_is_waited_for() {
+        let (sender, mut body) = channel(1);
+        let outlet = Outlet { sender, patience: Duration::from_secs(20) };
+        let event = SseEvent { event: Some("change"), id: None, data: Some("{}") };
+        let feeding = tokio::spawn(async move {
+            for _ in 0..3 {
+                outlet.send(&event).await.unwrap();
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let mut events = 0;
+        while body.next().await.is_some() {
+            events += 1;
+        }
+        feeding.await.unwrap();
+        assert_eq!(events, 3);
     }
 }

@@ -21,6 +21,7 @@ use gomer_core::rng::Rng;
 use gomer_core::store::map::{MapLog, MapState};
 use gomer_core::time::{Monotonic, Now, Time};
 use gomer_net::edges::{Clock, Entropy};
+use gomer_net::http::sse::SseBody;
 use gomer_net::http::{Body, Request, Service};
 use gomer_net::runtime::{Edges as MemberEdges, Member, MemberConfig, Spawner};
 use hyper::header::{HeaderName, HeaderValue};
@@ -167,6 +168,35 @@ impl Kit {
         let text = String::from_utf8(bytes.to_vec()).expect("answers are text");
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
         Answer { status: response.status.as_u16(), headers: response.headers, text, json }
+    }
+
+    /// Opens a stream of app `one` by a GET, without a key but with these headers; or the refusal.
+    pub async fn open(&self, address: &str, headers: &[(&'static str, &str)]) -> Result<SseBody, Answer> {
+        let (path, query) =
+            address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
+        let headers = headers.iter().map(|(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_str(value).expect("a test's header has a value"),
+            )
+        });
+        let request = Request {
+            method: Method::GET,
+            path: format!("/v1/one/{path}"),
+            query: query.map(str::to_owned),
+            headers: headers.collect(),
+            body: Bytes::new(),
+            client: self.address(),
+        };
+        let response = self.api.call(request).await;
+        match response.body {
+            Body::Stream(stream) => Ok(stream),
+            Body::Full(bytes) => {
+                let text = String::from_utf8(bytes.to_vec()).expect("answers are text");
+                let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+                Err(Answer { status: response.status.as_u16(), headers: response.headers, text, json })
+            }
+        }
     }
 
     /// Signs somebody up in app `one`.
