@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::exit::{End, Exit};
 use super::settings::{KEYS, Settings};
 use super::sources::Sources;
-use super::{logs, reference, serve};
+use super::{logs, operator, reference, serve};
 
 /// Runs the program.
 pub fn main() -> ExitCode {
@@ -23,6 +23,8 @@ pub fn main() -> ExitCode {
 fn run(matches: &ArgMatches) -> Result<(), End> {
     match matches.subcommand() {
         None => serve(matches),
+        Some(("app", matches)) => operator::app(matches),
+        Some(("key", matches)) => operator::key(matches),
         Some(("serve", matches)) => serve(matches),
         Some(("config", matches)) => match matches.subcommand() {
             Some(("show", matches)) => show_config(matches),
@@ -66,6 +68,8 @@ fn command() -> Command {
         .subcommand(
             Command::new("config").about("The configuration").subcommand_required(true).subcommand(show),
         )
+        .subcommand(operator::app_command())
+        .subcommand(operator::key_command())
         .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
         .subcommand(docs)
 }

@@ -11,6 +11,10 @@ pub enum Exit {
     Failed = 1,
     /// Usage or configuration.
     Usage = 2,
+    /// The state does not allow it.
+    Refused = 3,
+    /// The server could not be reached, or did not answer in time.
+    Unreachable = 4,
     /// The data directory is locked, damaged, rolled back or of a newer format.
     Data = 5,
     /// An address is in use.

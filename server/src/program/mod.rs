@@ -2,12 +2,14 @@
 //!
 //! Nothing here runs in the simulator, and the library knows nothing of it.
 //!
-//! Reading order: [`cli`], [`settings`] with [`sources`], [`serve`], [`edges`], [`signals`], [`logs`], [`exit`].
+//! Reading order: [`cli`], [`settings`] with [`sources`], [`operator`] with [`admin_client`], [`serve`], [`edges`], [`signals`], [`logs`], [`exit`].
 
+pub mod admin_client;
 pub mod cli;
 pub mod edges;
 pub mod exit;
 pub mod logs;
+pub mod operator;
 pub mod reference;
 pub mod serve;
 pub mod settings;
