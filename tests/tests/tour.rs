@@ -76,6 +76,9 @@ fn the_tour_runs_twice_on_the_same_server() {
     let second = run(&script, &server, &dir, "second");
     for said in [&first, &second] {
         assert!(said.contains("Good morning"), "{said}");
+        // Queued offline, sent twice, and there once.
+        let last = said.lines().last().unwrap_or_default();
+        assert_eq!(last.matches("In a tunnel").count(), 1, "{last}");
     }
     assert_eq!(server.stop().code(), Some(0));
 }
