@@ -19,7 +19,7 @@ pub fn all() -> Vec<Step> {
         Step::cargo("release", "build --release -p gomer"),
         Step::cargo("processes", "test -p gomer-tests --no-fail-fast").tests().after("release"),
         Step::cargo("tour", "test -p gomer-tests --test tour").tests().tool(&CURL).after("release"),
-        Step::cargo("simulator", "sim"),
+        Step::cargo("simulator", "sim smoke"),
         Step::cargo("licences", "deny --all-features check bans licenses sources").tool(&CARGO_DENY),
         Step::tool_run("book", "mdbook", "build docs").tool(&MDBOOK),
         Step::cargo("advisories", "deny --all-features check advisories").tool(&CARGO_DENY).full(),
