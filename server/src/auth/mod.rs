@@ -4,7 +4,8 @@
 //!
 //! Reading order: [`tokens`] (what a client holds), [`session`] (what the link holds, and when a token is
 //! good), [`bearer`] (from a request's token to a person), [`credential`] and [`claim`] (names),
-//! [`policy`] (what the app allows), [`password`] with [`argon2_pool`], [`code`], [`mail`] with [`outbox`].
+//! [`policy`] (what the app allows), [`password`] with [`argon2_pool`], [`code`], [`mail`] with
+//! [`message`], [`outbox`] and [`smtp`].
 
 pub mod argon2_pool;
 pub mod bearer;
@@ -12,8 +13,10 @@ pub mod claim;
 pub mod code;
 pub mod credential;
 pub mod mail;
+pub mod message;
 pub mod outbox;
 pub mod password;
 pub mod policy;
 pub mod session;
+pub mod smtp;
 pub mod tokens;

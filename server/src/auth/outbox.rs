@@ -1,14 +1,16 @@
 //! The mailer of a server without SMTP: each mail becomes a file, `DATA/outbox/TIME-NUMBER.eml`, for another
 //! program (or a person) to pick up. An edge: the simulator keeps mail in memory.
 
-use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::mail::{Mail, MailboxFull, Mailer};
+use super::message::render;
 
+/// Who these mails are from: whoever picks them up knows better.
+const SENDER: &str = "no-reply@localhost";
 /// Mails that may wait for the disk.
 const QUEUE_MAX: usize = 256;
 
@@ -57,31 +59,11 @@ fn store(folder: &Path, number: usize, mail: &Mail) -> io::Result<PathBuf> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&unfinished)?;
-    file.write_all(render(mail).as_bytes())?;
+    file.write_all(render(mail, SENDER, &format!("{}.{number}", std::process::id())).as_bytes())?;
     file.sync_all()?;
     let finished = folder.join(format!("{name}.eml"));
     fs::rename(unfinished, &finished)?;
     Ok(finished)
-}
-
-/// RFC 5322 with UTF-8 (RFC 6532). Header values lose their line breaks, so that no text can add a header.
-fn render(mail: &Mail) -> String {
-    let line = |text: &str| text.replace(|c: char| c.is_control(), " ");
-    let mut text = String::with_capacity(512);
-    let _ = write!(
-        text,
-        "From: \"{}\" <no-reply@localhost>\r\nTo: <{}>\r\nSubject: {}\r\nX-Time: {}\r\n",
-        line(&mail.from).replace(['"', '\\'], "'"),
-        line(&mail.to),
-        line(&mail.subject),
-        mail.time,
-    );
-    text.push_str("MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n");
-    for body_line in mail.text.lines() {
-        text.push_str(body_line);
-        text.push_str("\r\n");
-    }
-    text
 }
 
 #[cfg(test)]
@@ -92,19 +74,11 @@ mod tests {
     fn mail() -> Mail {
         Mail {
             to: "ann@example.org".into(),
-            from: "Fair \"2026\"\r\nBcc: all@example.org".into(),
-            subject: "123456 is your code\r\nBcc: all@example.org".into(),
+            from: "Fair".into(),
+            subject: "123456 is your code".into(),
             text: "Hello\nYour code is 123456".into(),
             time: Time::from_millis(1_795_456_500_000),
         }
-    }
-
-    #[test]
-    fn no_text_can_add_a_header() {
-        let text = render(&mail());
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
-        assert_eq!(body, "Hello\r\nYour code is 123456\r\n");
     }
 
     #[test]

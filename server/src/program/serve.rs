@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gomer::auth::argon2_pool::Argon2Pool;
+use gomer::auth::mail::Mailer;
 use gomer::auth::outbox::Outbox;
+use gomer::auth::smtp::SmtpRelay;
 use gomer::first_start;
 use gomer::host::{Edges, Host};
 use gomer::http::{Api, Side};
@@ -34,7 +36,7 @@ pub async fn run(settings: Settings, json: bool) -> Result<(), End> {
     let admin = bind(settings.admin_listen, &settings.limits, "--admin-listen").await?;
     let dir = Arc::new(open_dir(&settings)?);
     let member = Arc::new(start_member(&settings, &dir).await?);
-    let host = make_host(member.cluster().clone(), &dir)?;
+    let host = make_host(&settings, member.cluster().clone(), &dir)?;
     host.show_front("public", public.counts());
     host.show_front("admin", admin.counts());
     let watching = tokio::spawn(watch_space(member.clone(), dir.clone(), settings.reserve_bytes));
@@ -118,12 +120,20 @@ async fn start_member(settings: &Settings, dir: &DataDir) -> Result<Member, End>
     })
 }
 
-fn make_host(cluster: Cluster, dir: &DataDir) -> Result<Arc<Host>, End> {
+fn make_host(settings: &Settings, cluster: Cluster, dir: &DataDir) -> Result<Arc<Host>, End> {
     let failed = |what: &str, error: std::io::Error| End::new(Exit::Failed, format!("{what}: {error}"));
     let passwords = Argon2Pool::start().map_err(|error| failed("threads for passwords", error))?;
-    let mailer =
-        Outbox::open(&dir.path().join("outbox")).map_err(|error| failed("the outbox of mails", error))?;
-    Ok(Host::new(cluster, Edges { passwords: Arc::new(passwords), mailer: Arc::new(mailer) }))
+    let mailer: Arc<dyn Mailer> = match &settings.smtp_relay {
+        Some(relay) => {
+            let relay = SmtpRelay::start(relay, &settings.smtp_from);
+            Arc::new(relay.map_err(|error| failed("the thread for mails", error))?)
+        }
+        None => {
+            let outbox = Outbox::open(&dir.path().join("outbox"));
+            Arc::new(outbox.map_err(|error| failed("the outbox of mails", error))?)
+        }
+    };
+    Ok(Host::new(cluster, Edges { passwords: Arc::new(passwords), mailer }))
 }
 
 /// Looks at the free space, and has client writes refused while there is too little.

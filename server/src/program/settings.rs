@@ -84,6 +84,13 @@ pub const KEYS: &[Key] = &[
         "Most connections of one address; loopback is exempt",
     ),
     key("limits.requests", "4096", is_count, "Most requests served at once"),
+    key(
+        "smtp.relay",
+        "",
+        is_relay,
+        "Mail relay, like 127.0.0.1:25, reached without TLS; empty: mails are files in DATA/outbox",
+    ),
+    key("smtp.from", "no-reply@localhost", is_sender, "Address that mails are from"),
     key("log.format", "auto", is_log_format, "text, json, or auto: text on a terminal"),
     key("log.level", "info", is_log_level, "error, warn, info, debug or trace"),
     key("log.requests", "false", is_switch, "Log every request, not only those that fail"),
@@ -121,6 +128,10 @@ pub struct Settings {
     pub cache_bytes: usize,
     /// Bounds of the listeners.
     pub limits: Limits,
+    /// Where mail goes; nothing: into files.
+    pub smtp_relay: Option<String>,
+    /// Address that mails are from.
+    pub smtp_from: String,
     /// How logs look.
     pub log_format: LogFormat,
     /// From which level on.
@@ -169,6 +180,8 @@ impl Settings {
             reserve_bytes: number("reserve_mb") << 20,
             cache_bytes: (number("cache_mb") as usize) << 20,
             limits,
+            smtp_relay: Some(text("smtp.relay").to_owned()).filter(|relay| !relay.is_empty()),
+            smtp_from: text("smtp.from").to_owned(),
             log_format: match text("log.format") {
                 "text" => LogFormat::Text,
                 "json" => LogFormat::Json,
@@ -189,6 +202,26 @@ fn is_address(text: &str) -> Result<(), String> {
     address
         .map(drop)
         .map_err(|_| format!("`{text}` is not an address with a port, like 127.0.0.1:8080 or [::1]:8080"))
+}
+
+/// A host with a port, or nothing.
+fn is_relay(text: &str) -> Result<(), String> {
+    let fits = text.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty()
+            && !host.contains(char::is_whitespace)
+            && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    if fits || text.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("`{text}` is not a host with a port, like 127.0.0.1:25"))
+    }
+}
+
+fn is_sender(text: &str) -> Result<(), String> {
+    let plain = text.bytes().all(|c| c.is_ascii_graphic() && !b"<>\"(),;\\".contains(&c));
+    let fits = text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    if plain && fits { Ok(()) } else { Err(format!("`{text}` is not an e-mail address")) }
 }
 
 /// On or off.
