@@ -5,6 +5,9 @@ use std::ops::Range;
 /// What is shown after a wrong command line.
 pub const USAGE: &str = "usage: cargo sim [smoke] [--seed N | --seeds A..B] [--log full]";
 
+/// See [`Args::once`].
+pub const ONCE: &str = "--once";
+
 /// Seeds of a run that names none: two, so that it is seen that they differ.
 const SEEDS: Range<u64> = 1..3;
 
@@ -15,13 +18,15 @@ pub struct Args {
     pub seeds: Range<u64>,
     /// Whether every effect is printed.
     pub log: bool,
+    /// What a run tells its children: do one run of the seed, and say what it came to.
+    pub once: bool,
 }
 
 impl Args {
     /// Reads the arguments after the program's name. The error is a sentence for the user.
     pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Args, String> {
         let mut args = args.into_iter().peekable();
-        let mut parsed = Args { seeds: SEEDS, log: false };
+        let mut parsed = Args { seeds: SEEDS, log: false, once: false };
         args.next_if(|first| first == "smoke");
         while let Some(flag) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("{flag} needs a value"));
@@ -35,6 +40,7 @@ impl Args {
                     "full" => parsed.log = true,
                     other => return Err(format!("there is no log called `{other}`; there is `full`")),
                 },
+                ONCE => parsed.once = true,
                 other => return Err(format!("`{other}` is not known here")),
             }
         }
@@ -64,13 +70,13 @@ mod tests {
     #[test]
     fn without_arguments_it_is_the_smoke_run() {
         assert_eq!(parse(""), parse("smoke"));
-        assert_eq!(parse("").unwrap(), Args { seeds: SEEDS, log: false });
+        assert_eq!(parse("").unwrap(), Args { seeds: SEEDS, log: false, once: false });
     }
 
     #[test]
     fn one_seed_or_several() {
         assert_eq!(parse("smoke --seed 7").unwrap().seeds, 7..8);
-        assert_eq!(parse("--seeds 3..9 --log full").unwrap(), Args { seeds: 3..9, log: true });
+        assert_eq!(parse("--seeds 3..9 --log full").unwrap(), Args { seeds: 3..9, log: true, once: false });
     }
 
     #[test]
