@@ -35,6 +35,7 @@ fn operator_methods() -> Vec<(&'static str, Value)> {
     vec![
         ("cluster.createApp", json!({ "id": app, "name": "three" })),
         ("cluster.createKey", json!({ "app": "three", "key": { "id": key, "kind": "admin", "name": "x" } })),
+        ("cluster.getMetrics", json!({})),
         ("cluster.getStatus", json!({})),
         ("cluster.listApps", json!({})),
         ("cluster.updateApp", json!({ "id": app, "title": "Three" })),

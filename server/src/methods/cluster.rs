@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::admin::{KeyView, NewKey, put_key};
 use super::app::State;
+use crate::metrics;
 use crate::problem::Code;
 use crate::registry::{Cache, Call, Idempotency, Method, Reply, Rev, Role, Scope, Stop};
 use crate::types::{Empty, Limit, Page, Text, Timestamp, Uuid};
@@ -33,6 +34,11 @@ pub fn methods() -> Vec<Method> {
             .emits(&["key.created"])
             .errors(&[Code::NotFound, Code::TooLarge])
             .about("Makes a key of an app: how its first administrator gets in. The secret is in the first reply only."),
+        Method::query("cluster.getMetrics", get_metrics)
+            .role(Role::Operator)
+            .scope(Scope::Cluster)
+            .produces(metrics::CONTENT_TYPE)
+            .about("Shows every counter as OpenMetrics text: the same as /metrics, for those who hold the token."),
         Method::query("cluster.getStatus", get_status)
             .role(Role::Operator)
             .scope(Scope::Cluster)
@@ -194,6 +200,11 @@ async fn update_app(call: Call, args: UpdateApp) -> Result<Reply<AppView>, Stop>
             Err(stop.or_stale(now.rev, &now))
         }
     }
+}
+
+async fn get_metrics(call: Call, _: Empty) -> Result<Reply<String>, Stop> {
+    let page = metrics::render(&call.host);
+    Ok(Reply::other(metrics::CONTENT_TYPE, page).cache(Cache::Never))
 }
 
 /// How the cluster is.
