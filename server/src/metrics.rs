@@ -128,7 +128,7 @@ impl Page<'_, '_> {
         let help = "How long calls took, by method";
         let mut metric = self.0.encode_descriptor("call_seconds", help, None, MetricType::Histogram)?;
         for (method, counts, sum_us) in values {
-            let bounds = BOUNDS_US.iter().map(|us| *us as f64 / 1e6).chain([f64::MAX]);
+            let bounds = BOUNDS_US.iter().map(|us| *us as f64 / 1e6).chain([f64::INFINITY]);
             let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
             let label = [("method", method)];
             encode_histogram(metric.encode_family(&label)?, sum_us, &buckets)?;

@@ -32,10 +32,7 @@ pub(super) fn reply(rendered: Rendered, trace: Trace, seen: Position, has_alread
     let mut headers = HeaderMap::with_capacity(12);
     common(&mut headers, trace);
     headers.insert(CACHE_CONTROL, cache_value(cache));
-    let position = position.unwrap_or(seen);
-    if position != Position::ZERO {
-        headers.insert(GOMER_POSITION, HeaderValue::from(position.0));
-    }
+    headers.insert(GOMER_POSITION, HeaderValue::from(position.unwrap_or(seen).0));
     if let Some(rev) = rev {
         headers.insert(ETAG, tag(rev));
     }

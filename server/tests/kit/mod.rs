@@ -34,6 +34,7 @@ pub struct Kit {
     pub mail: Arc<KeptMail>,
     clock: Arc<SkipClock>,
     api: Api,
+    admin_api: Api,
     member: Member,
     seed: AtomicU64,
 }
@@ -129,9 +130,12 @@ impl Kit {
         for (number, name) in ["one", "two"].into_iter().enumerate() {
             make_app(&host, number as u8 + 1, name).await;
         }
+        let operator = MetaCommand::SetOperator { hash: secrets::hash(&operator_token()) };
+        host.cluster.change_meta(operator).await.expect("the operator is set");
         host.health.start();
         let api = Api::new(host.clone(), Side::Public);
-        Kit { host, mail, clock, api, member, seed: AtomicU64::new(1) }
+        let admin_api = Api::new(host.clone(), Side::Admin);
+        Kit { host, mail, clock, api, admin_api, member, seed: AtomicU64::new(1) }
     }
 
     /// Calls a method of app `one`.
@@ -163,8 +167,15 @@ impl Kit {
             body: Bytes::from(body.to_string()),
             client: with.client.unwrap_or_else(|| self.address()),
         };
-        let response = self.api.call(request).await;
-        let Body::Full(bytes) = response.body else { panic!("{method} gives a stream") };
+        self.ask(Side::Public, request).await
+    }
+
+    /// Any request, on either listener.
+    pub async fn ask(&self, side: Side, request: Request) -> Answer {
+        let path = request.path.clone();
+        let api = if side == Side::Public { &self.api } else { &self.admin_api };
+        let response = api.call(request).await;
+        let Body::Full(bytes) = response.body else { panic!("{path} gives a stream") };
         let text = String::from_utf8(bytes.to_vec()).expect("answers are text");
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
         Answer { status: response.status.as_u16(), headers: response.headers, text, json }
@@ -197,6 +208,16 @@ impl Kit {
                 Err(Answer { status: response.status.as_u16(), headers: response.headers, text, json })
             }
         }
+    }
+
+    /// A request without a body and without headers.
+    pub fn bare(&self, method: Method, path: &str) -> Request {
+        let (path, query) = match path.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (path, None),
+        };
+        let (headers, body) = (HeaderMap::new(), Bytes::new());
+        Request { method, path: path.to_owned(), query, headers, body, client: self.address() }
     }
 
     /// Signs somebody up in app `one`.
@@ -266,6 +287,16 @@ pub fn client_key(app: &str) -> String {
     secrets::key_text(KeyKind::Client, &[app.as_bytes()[0]; 32])
 }
 
+/// A token of the app's administrators.
+pub fn admin_key(app: &str) -> String {
+    secrets::key_text(KeyKind::Admin, &[app.as_bytes()[0]; 32])
+}
+
+/// The operator's token.
+pub fn operator_token() -> String {
+    secrets::operator_text(&[9; 32])
+}
+
 /// The server key of an app.
 pub fn server_key(app: &str) -> String {
     secrets::key_text(KeyKind::Server, &[app.as_bytes()[0]; 32])
@@ -278,7 +309,9 @@ async fn make_app(host: &Host, number: u8, name: &str) {
     host.cluster.change_meta(create).await.expect("an app is made");
     let meta = host.cluster.meta();
     let app = meta.apps.get(name).expect("the app was made").id;
-    for (kind, text) in [(KeyKind::Client, client_key(name)), (KeyKind::Server, server_key(name))] {
+    let keys =
+        [(KeyKind::Client, client_key(name)), (KeyKind::Server, server_key(name)), (KeyKind::Admin, admin_key(name))];
+    for (kind, text) in keys {
         let id = Id::derived("test key", text.as_bytes());
         let put = MetaCommand::PutKey { app, id, kind, name: "test".into(), hash: secrets::hash(&text) };
         host.cluster.change_meta(put).await.expect("a key is put");
