@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use gomer_core::fault::Fault;
 use gomer_core::id::{Id, Position, Root};
@@ -176,7 +177,9 @@ impl Call {
         write.op = self.op;
         write.known = self.known;
         let root = write.root;
-        match self.cluster.write(write).await {
+        // Beyond that its outcome is unknown; the operation id makes a retry safe.
+        let written = tokio::time::timeout(WRITE_TIMEOUT, self.cluster.write(write)).await;
+        match written.unwrap_or(Err(Fault::Timeout)) {
             Ok(Outcome { replayed: Some(parts), rev, era, position, .. }) => {
                 Err(replayed(&parts, Rev::At(rev, era), position))
             }
@@ -260,3 +263,6 @@ fn replayed(parts: &[Vec<u8>], rev: Rev, position: Position) -> Stop {
         replayed: true,
     }))
 }
+
+/// Longest that a call waits for its write.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);

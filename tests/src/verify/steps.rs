@@ -17,6 +17,7 @@ pub fn all() -> Vec<Step> {
         ),
         Step::cargo("unit", "test --workspace --exclude gomer-tests --no-fail-fast").tests(),
         Step::cargo("release", "build --release -p gomer"),
+        Step::tool_run("reference", "gomer", "docs check docs/reference/methods.md").after("release"),
         Step::cargo("processes", "test -p gomer-tests --no-fail-fast").tests().after("release"),
         Step::cargo("tour", "test -p gomer-tests --test tour").tests().tool(&CURL).after("release"),
         Step::cargo("simulator", "sim smoke"),
