@@ -67,7 +67,11 @@ async fn bad_arguments_are_refused_with_their_place() {
         (json!({ "id": "00000000-0000-0000-0000-000000000000" }), 422, "invalid", "/id", "format"),
     ] {
         let answer = kit.call("follow.create", Some(&ann.token), body.clone()).await.problem(status, code);
-        assert_eq!((answer.str("/errors/0/pointer"), answer.str("/errors/0/code")), (pointer.into(), what.into()), "{body}");
+        assert_eq!(
+            (answer.str("/errors/0/pointer"), answer.str("/errors/0/code")),
+            (pointer.into(), what.into()),
+            "{body}"
+        );
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     }
 }
@@ -88,7 +92,12 @@ async fn bodies_that_are_not_strict_json_are_refused() {
         let body = Bytes::copy_from_slice(body);
         let shown = String::from_utf8_lossy(&body).into_owned();
         let answer = ask(&kit, post(&kit, "profile.get", body)).await;
-        assert_eq!((answer.status, answer.json["code"].as_str()), (status, Some(code)), "{shown}: {}", answer.text);
+        assert_eq!(
+            (answer.status, answer.json["code"].as_str()),
+            (status, Some(code)),
+            "{shown}: {}",
+            answer.text
+        );
     }
     let long = json!({ "handle": "x".repeat(70_000) }).to_string();
     ask(&kit, post(&kit, "profile.get", long)).await.problem(413, "too-large");
@@ -99,16 +108,26 @@ async fn a_body_is_json_and_says_so() {
     let kit = Kit::start().await;
     let bare = kit.bare(Method::POST, "/v1/one/app.getInfo");
     let with_type = |content_type: &str| {
-        let request = with(bare.clone(), &[("gomer-key", &client_key("one")), ("content-type", content_type)]);
+        let request =
+            with(bare.clone(), &[("gomer-key", &client_key("one")), ("content-type", content_type)]);
         Request { body: Bytes::from_static(b"{}"), ..request }
     };
-    for wrong in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1", "multipart/form-data", ""] {
+    for wrong in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/json; charset=latin1",
+        "multipart/form-data",
+        "",
+    ] {
         ask(&kit, with_type(wrong)).await.problem(415, "unsupported-media-type");
     }
     for right in ["application/json", "application/json; charset=utf-8", "APPLICATION/JSON"] {
         ask(&kit, with_type(right)).await.expect(200);
     }
-    let untold = Request { body: Bytes::from_static(b"{}"), ..with(bare.clone(), &[("gomer-key", &client_key("one"))]) };
+    let untold = Request {
+        body: Bytes::from_static(b"{}"),
+        ..with(bare.clone(), &[("gomer-key", &client_key("one"))])
+    };
     ask(&kit, untold).await.problem(415, "unsupported-media-type");
     let none = with(bare, &[("gomer-key", &client_key("one"))]);
     ask(&kit, none).await.expect(200);
@@ -119,7 +138,9 @@ async fn arguments_of_a_query_stand_in_the_address_or_in_the_body() {
     let kit = Kit::start().await;
     let ann = kit.person("ann").await;
     let key = client_key("one");
-    let get = |query: &str| with(kit.bare(Method::GET, &format!("/v1/one/profile.get{query}")), &[("gomer-key", &key)]);
+    let get = |query: &str| {
+        with(kit.bare(Method::GET, &format!("/v1/one/profile.get{query}")), &[("gomer-key", &key)])
+    };
     let by_get = ask(&kit, get(&format!("?id={}", ann.id))).await.expect(200);
     let by_post = ask(&kit, post(&kit, "profile.get", json!({ "id": ann.id }).to_string())).await.expect(200);
     assert_eq!(by_get.json, by_post.json);
@@ -195,10 +216,15 @@ async fn no_method_of_an_app_answers_without_a_good_key() {
             let request = kit.bare(Method::POST, &format!("/v1/one/{}", method.name));
             let headers: Vec<_> = key.iter().map(|key| ("gomer-key", *key)).collect();
             let answer = ask(&kit, with(request, &headers)).await;
-            assert_eq!(answer.json["code"], "unauthenticated", "{} with {key:?}: {}", method.name, answer.text);
+            assert_eq!(
+                answer.json["code"], "unauthenticated",
+                "{} with {key:?}: {}",
+                method.name, answer.text
+            );
         }
     }
-    let twice = with(kit.bare(Method::GET, "/v1/one/app.getInfo"), &[("gomer-key", &other), ("gomer-key", &other)]);
+    let twice =
+        with(kit.bare(Method::GET, "/v1/one/app.getInfo"), &[("gomer-key", &other), ("gomer-key", &other)]);
     ask(&kit, twice).await.problem(400, "bad-request");
 }
 
@@ -295,14 +321,18 @@ async fn the_operators_methods_stand_on_the_admin_listener_for_the_operator() {
         let path = format!("/v1/-/{}", method.name);
         let bare = kit.bare(Method::POST, &path);
         kit.ask(Side::Admin, bare.clone()).await.problem(401, "unauthenticated");
-        kit.ask(Side::Admin, with(bare.clone(), &[("authorization", &server)])).await.problem(401, "unauthenticated");
+        kit.ask(Side::Admin, with(bare.clone(), &[("authorization", &server)]))
+            .await
+            .problem(401, "unauthenticated");
         let on_public = with(bare.clone(), &[("authorization", &operator)]);
         ask(&kit, on_public.clone()).await.problem(404, "not-found");
         let answer = kit.ask(Side::Admin, on_public).await;
         assert!(![401, 403, 404].contains(&answer.status), "{path}: {}", answer.text);
     }
     let metrics = kit.ask(Side::Admin, kit.bare(Method::GET, "/metrics")).await.expect(200);
-    assert!(metrics.text.contains("gomer_calls_total{method=\"cluster.") && metrics.text.ends_with("# EOF\n"));
+    assert!(
+        metrics.text.contains("gomer_calls_total{method=\"cluster.") && metrics.text.ends_with("# EOF\n")
+    );
     assert!(metrics.text.contains("le=\"+Inf\""), "every histogram ends with an open bucket");
 }
 
@@ -317,12 +347,15 @@ async fn the_same_operation_again_gives_the_same_reply_and_another_body_is_refus
     let (ann, bob) = (Some(ann.token.as_str()), Some(bob.token.as_str()));
     let first = say(&kit, "post.create", ann, &bare, body("hello")).await.expect(200);
     assert_eq!(first.header("gomer-replayed"), None);
-    let again = say(&kit, "post.create", ann, &[("idempotency-key", &quoted)], body("hello")).await.expect(200);
+    let again =
+        say(&kit, "post.create", ann, &[("idempotency-key", &quoted)], body("hello")).await.expect(200);
     assert_eq!((again.header("gomer-replayed"), &again.text), (Some("true"), &first.text));
     say(&kit, "post.create", ann, &bare, body("another")).await.problem(422, "key-reused");
     // Somebody else's operation ids are their own; the post's id is not.
     say(&kit, "post.create", bob, &bare, body("hello")).await.problem(409, "id-taken");
-    say(&kit, "post.create", ann, &[("idempotency-key", "")], body("hello")).await.problem(400, "bad-request");
+    say(&kit, "post.create", ann, &[("idempotency-key", "")], body("hello"))
+        .await
+        .problem(400, "bad-request");
 }
 
 #[tokio::test]
@@ -357,7 +390,9 @@ async fn replies_carry_the_contracts_headers() {
     assert_eq!(answer.header("gomer-trace"), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(answer.header("access-control-allow-origin"), None);
-    assert!(answer.header("gomer-position").is_some_and(|position| position.parse::<u64>().is_ok_and(|p| p > 0)));
+    assert!(
+        answer.header("gomer-position").is_some_and(|position| position.parse::<u64>().is_ok_and(|p| p > 0))
+    );
     assert!(answer.header("cache-control").is_some_and(|value| value.contains("private")));
     assert_eq!(answer.header("ratelimit-policy"), Some("\"reads\";q=50;w=1"));
     let problem = kit.call("profile.get", None, json!({ "id": kit.uuid() })).await.problem(404, "not-found");
@@ -416,9 +451,12 @@ async fn pages_of_listed_origins_may_call_and_others_may_not() {
     let leave = ask(&kit, preflight("https://app.example")).await.expect(204);
     assert_eq!(leave.header("access-control-allow-origin"), Some("https://app.example"));
     ask(&kit, preflight("https://evil.example")).await.problem(400, "bad-request");
-    for (origin, allowed) in [("https://app.example", Some("https://app.example")), ("https://evil.example", None), ("null", None)] {
+    for (origin, allowed) in
+        [("https://app.example", Some("https://app.example")), ("https://evil.example", None), ("null", None)]
+    {
         let headers = &[("origin", origin)];
-        let answer = kit.call_with("app.getInfo", With { headers, ..With::default() }, json!({})).await.expect(200);
+        let answer =
+            kit.call_with("app.getInfo", With { headers, ..With::default() }, json!({})).await.expect(200);
         assert_eq!(answer.header("access-control-allow-origin"), allowed, "{origin}");
     }
 }

@@ -309,8 +309,11 @@ async fn make_app(host: &Host, number: u8, name: &str) {
     host.cluster.change_meta(create).await.expect("an app is made");
     let meta = host.cluster.meta();
     let app = meta.apps.get(name).expect("the app was made").id;
-    let keys =
-        [(KeyKind::Client, client_key(name)), (KeyKind::Server, server_key(name)), (KeyKind::Admin, admin_key(name))];
+    let keys = [
+        (KeyKind::Client, client_key(name)),
+        (KeyKind::Server, server_key(name)),
+        (KeyKind::Admin, admin_key(name)),
+    ];
     for (kind, text) in keys {
         let id = Id::derived("test key", text.as_bytes());
         let put = MetaCommand::PutKey { app, id, kind, name: "test".into(), hash: secrets::hash(&text) };
