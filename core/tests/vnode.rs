@@ -127,6 +127,24 @@ fn a_stale_revision_is_refused_with_the_present_one() {
     assert!(world.write(guarded(second, "2")).is_ok());
 }
 
+/// A phone made a post in a tunnel and corrected it there. Both arrive an hour later; the creation is
+/// stamped by the server's clock, the correction claims the tunnel's. It was taken for an older edit and lost.
+#[test]
+fn an_edit_made_offline_is_not_overruled_by_the_creation_that_came_with_it() {
+    let mut world = World::new(1);
+    let (id, ann) = (world.id(), world.id());
+    let root = Root::post(id);
+    let in_the_tunnel = world.now.wall;
+    world.now.wall = world.now.wall + Duration::from_secs(3_600);
+    world.write(Write::new(APP, root, ann).op(create(id, ann))).unwrap();
+    let attrs = vec![("text".to_owned(), Some("\"corrected\"".to_owned()))];
+    let patch = Operation::PatchNode { id, attrs, edited: Some(in_the_tunnel) };
+    let outcome = world.write(Write::new(APP, root, ann).op(patch)).unwrap();
+    assert!(outcome.overruled.is_empty());
+    let Answer::Node(Some(node)) = world.read(root, Query::Node(id)) else { panic!("there") };
+    assert_eq!(node.attr("text"), Some("\"corrected\""));
+}
+
 fn like(world: &mut World, ann: Id, post: Id) {
     let back = Step::to(Root::post(post), vec![link(LIKED_BY, ann)]);
     world.write(Write::new(APP, Root::profile(ann), ann).op(link(LIKES, post)).step(back)).unwrap();

@@ -77,7 +77,9 @@ pub fn create(
         return Err(if tombstone.author == new.author { Fault::Present } else { Fault::IdTaken }.into());
     }
     edit.check_known(txn, new.section)?;
-    let node = fresh(edit, new, attrs, edit.time);
+    // The lowest stamp: whoever made it offline and edited it there claims a time before the one at which
+    // the creation arrives, and an edit must never lose against the creation of what it edits.
+    let node = fresh(edit, new, attrs, Stamp::default(), edit.time);
     store(txn, edit, id, &node, None)?;
     Ok(Done::Created(edit.position))
 }
@@ -102,14 +104,13 @@ pub fn put(
     if same {
         return Ok(Done::Unchanged(old.rev));
     }
-    let mut node = fresh(edit, new, attrs, old.created);
+    let mut node = fresh(edit, new, attrs, edit.stamp(None), old.created);
     node.flags = old.flags;
     store(txn, edit, id, &node, Some((old.section, old.rev)))?;
     Ok(Done::Changed(edit.position))
 }
 
-fn fresh(edit: &Edit, new: NewNode, attrs: &[(String, String)], created: Time) -> Node {
-    let stamp = edit.stamp(None);
+fn fresh(edit: &Edit, new: NewNode, attrs: &[(String, String)], stamp: Stamp, created: Time) -> Node {
     let attrs = attrs.iter().map(|(name, json)| (name.clone(), Attr { json: Some(json.clone()), stamp }));
     Node {
         ty: new.ty,
