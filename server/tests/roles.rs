@@ -5,15 +5,12 @@ mod kit;
 
 use bytes::Bytes;
 use gomer::http::{Api, Side};
-use gomer::secrets;
 use gomer_core::meta::command::{AppState, MetaCommand};
 use gomer_net::http::{Body, Request, Service};
 use hyper::header::HeaderValue;
 use hyper::{HeaderMap, Method};
-use kit::{Kit, With, client_key, server_key};
+use kit::{Kit, With, client_key, operator_token, server_key};
 use serde_json::{Value, json};
-
-const OPERATOR: &str = "gomer_operator_of_the_test";
 
 /// Methods for the app's administrators, with arguments that are taken.
 fn admin_methods(kit: &Kit, person: &str) -> Vec<(&'static str, Value)> {
@@ -62,11 +59,6 @@ async fn cluster(kit: &Kit, side: Side, token: Option<&str>, method: &str, body:
     (response.status.as_u16(), serde_json::from_slice(&bytes).unwrap_or(Value::Null))
 }
 
-async fn with_operator(kit: &Kit) {
-    let set = MetaCommand::SetOperator { hash: secrets::hash(OPERATOR) };
-    kit.host.cluster.change_meta(set).await.unwrap();
-}
-
 async fn admin_token(kit: &Kit, app: &str) -> String {
     let make = json!({ "id": kit.uuid(), "kind": "admin", "name": "Test" });
     let key = server_key(app);
@@ -94,22 +86,20 @@ async fn administration_is_for_administrators_and_the_apps_server() {
 #[tokio::test]
 async fn the_operator_has_no_rights_inside_an_app() {
     let kit = Kit::start().await;
-    with_operator(&kit).await;
     let ann = kit.person("ann").await;
     for (method, args) in admin_methods(&kit, &ann.id) {
-        kit.call(method, Some(OPERATOR), args).await.problem(403, "forbidden");
+        kit.call(method, Some(&operator_token()), args).await.problem(403, "forbidden");
     }
-    kit.call("permission.getMine", Some(OPERATOR), json!({})).await.problem(403, "forbidden");
+    kit.call("permission.getMine", Some(&operator_token()), json!({})).await.problem(403, "forbidden");
 }
 
 #[tokio::test]
 async fn the_cluster_is_for_its_operator_on_the_admin_listener() {
     let kit = Kit::start().await;
-    with_operator(&kit).await;
     let ann = kit.person("ann").await;
     let admin = admin_token(&kit, "one").await;
     for (method, args) in operator_methods() {
-        let (status, problem) = cluster(&kit, Side::Public, Some(OPERATOR), method, &args).await;
+        let (status, problem) = cluster(&kit, Side::Public, Some(&operator_token()), method, &args).await;
         assert_eq!(
             (status, &problem["code"]),
             (404, &json!("not-found")),
@@ -120,7 +110,7 @@ async fn the_cluster_is_for_its_operator_on_the_admin_listener() {
             assert_eq!(cluster(&kit, Side::Admin, Some(token), method, &args).await.0, 401, "{method}");
         }
         kit.call(method, Some(&admin), args.clone()).await.problem(404, "not-found");
-        let (status, reply) = cluster(&kit, Side::Admin, Some(OPERATOR), method, &args).await;
+        let (status, reply) = cluster(&kit, Side::Admin, Some(&operator_token()), method, &args).await;
         assert_eq!(status, 200, "{method}: {reply}");
     }
 }
@@ -160,7 +150,6 @@ async fn a_revoked_key_opens_nothing() {
 #[tokio::test]
 async fn settings_and_state_take_effect_at_once() {
     let kit = Kit::start().await;
-    with_operator(&kit).await;
     let ann = kit.person("ann").await;
     let server = server_key("one");
     let narrow = json!({ "settings": { "rates": { "write": { "count": 1, "windowS": 3600 } } } });
