@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ascii::Ascii;
 use crate::rng::Rng;
 use crate::time::Time;
 
@@ -106,8 +107,9 @@ impl FromStr for Id {
     }
 }
 
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Id {
+    /// The text form: 36 characters, lower case.
+    pub fn text(&self) -> Ascii<36> {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         let mut text = [b'-'; 36];
         let mut at = 0;
@@ -119,7 +121,13 @@ impl fmt::Display for Id {
             text[at + 1] = HEX[(byte & 15) as usize];
             at += 2;
         }
-        f.write_str(std::str::from_utf8(&text).expect("hex digits are ASCII"))
+        Ascii::new(text)
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text().as_str())
     }
 }
 

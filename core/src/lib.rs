@@ -7,8 +7,9 @@
 //!
 //! Reading order: [`id`], [`store`], [`rows`], [`vnode::command`], [`vnode`], [`shard`].
 //! A left module never imports a right one:
-//! `id time rng fault store` → `rows` → `graph streams ring meta` → `vnode` → `events` → `shard` → `client`.
+//! `ascii id time rng fault store` → `rows` → `graph streams ring meta` → `vnode` → `events` → `shard` → `client`.
 
+pub mod ascii;
 pub mod client;
 pub mod events;
 pub mod fault;

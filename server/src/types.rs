@@ -31,7 +31,7 @@ impl fmt::Display for Uuid {
 
 impl Serialize for Uuid {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&self.0)
+        to.serialize_str(self.0.text().as_str())
     }
 }
 
@@ -73,7 +73,7 @@ impl From<Time> for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&self.0)
+        to.serialize_str(self.0.text().as_str())
     }
 }
 
