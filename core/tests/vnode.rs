@@ -294,15 +294,15 @@ fn a_cursor_from_a_past_that_did_not_happen_is_resynced() {
     let mut world = World::new(1);
     let ann = world.id();
     let root = Root::profile(ann);
-    let backup_log = world.log.0.lock().unwrap().clone();
-    let backup_state = world.state.0.lock().unwrap().clone();
+    let backup_log = world.log.store().clone();
+    let backup_state = world.state.store().clone();
     for _ in 0..10 {
         let id = world.id();
         world.write(Write::new(APP, root, ann).op(create(id, ann))).unwrap();
     }
     let lost = delta(&mut world, root, Section::PUBLIC, DeltaFrom::START, 100).next;
-    *world.log.0.lock().unwrap() = backup_log;
-    *world.state.0.lock().unwrap() = backup_state;
+    *world.log.store() = backup_log;
+    *world.state.store() = backup_state;
     world.crash();
     for _ in 0..20 {
         let id = world.id();

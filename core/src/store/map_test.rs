@@ -1,63 +1,10 @@
-use std::sync::{Arc, Mutex};
-
 use super::*;
+use crate::store::shared::Shared;
 use crate::store::suite::{self, batch, entry};
 
-/// A map store that outlives its openings, as a file does.
-#[derive(Default, Clone)]
-struct Kept<S>(Arc<Mutex<S>>);
-
-fn opener<S: Default>() -> impl FnMut(&str) -> Kept<S> {
-    let mut by_name: BTreeMap<String, Arc<Mutex<S>>> = BTreeMap::new();
-    move |name| Kept(by_name.entry(name.to_owned()).or_default().clone())
-}
-
-impl LogStore for Kept<MapLog> {
-    fn append(&mut self, batch: &LogBatch, sync: bool) -> Result<(), StoreFault> {
-        // Out of the lock while it may panic.
-        let mut log = self.0.lock().unwrap().clone();
-        log.append(batch, sync)?;
-        *self.0.lock().unwrap() = log;
-        Ok(())
-    }
-
-    fn ballot(&self, group: GroupId) -> Result<Option<Ballot>, StoreFault> {
-        self.0.lock().unwrap().ballot(group)
-    }
-
-    fn bounds(&self, group: GroupId) -> Result<Option<(u64, u64)>, StoreFault> {
-        self.0.lock().unwrap().bounds(group)
-    }
-
-    fn entries(
-        &self,
-        group: GroupId,
-        from: u64,
-        to: u64,
-        max_bytes: u64,
-    ) -> Result<Vec<LogEntry>, StoreFault> {
-        self.0.lock().unwrap().entries(group, from, to, max_bytes)
-    }
-
-    fn compact(&mut self, group: GroupId, first: u64) -> Result<(), StoreFault> {
-        self.0.lock().unwrap().compact(group, first)
-    }
-
-    fn groups(&self) -> Result<Vec<GroupId>, StoreFault> {
-        self.0.lock().unwrap().groups()
-    }
-}
-
-impl StateStore for Kept<MapState> {
-    type Snapshot = MapSnapshot;
-
-    fn snapshot(&self) -> Result<MapSnapshot, StoreFault> {
-        self.0.lock().unwrap().snapshot()
-    }
-
-    fn commit(&mut self, batch: &StateBatch) -> Result<(), StoreFault> {
-        self.0.lock().unwrap().commit(batch)
-    }
+fn opener<S: Default>() -> impl FnMut(&str) -> Shared<S> {
+    let mut by_name: BTreeMap<String, Shared<S>> = BTreeMap::new();
+    move |name| by_name.entry(name.to_owned()).or_default().clone()
 }
 
 #[test]

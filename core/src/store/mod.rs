@@ -12,6 +12,7 @@
 
 pub mod map;
 pub mod memtable;
+pub mod shared;
 pub mod suite;
 pub mod tree;
 

@@ -2,22 +2,24 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
-pub mod disk;
-
 use gomer_core::fault::Fault;
 use gomer_core::id::{AppId, Id, Partition, Root};
 use gomer_core::ring::partition::PartitionCount;
 use gomer_core::rng::Rng;
 use gomer_core::shard::{Effect, Input, Shard, ShardConfig, Ticket};
 
-use disk::{SharedLog, SharedState};
+use gomer_core::store::map::{MapLog, MapState};
 use gomer_core::store::memtable::Checkpoint;
+use gomer_core::store::shared::Shared;
 use gomer_core::time::{Monotonic, Now, Time};
 use gomer_core::vnode::command::{Outcome, Write};
 use gomer_core::vnode::query::{Answer, Query, Reading};
 use gomer_core::vnode::read;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
+
+type SharedLog = Shared<MapLog>;
+type SharedState = Shared<MapState>;
 
 /// The app of most tests.
 pub const APP: AppId = AppId(1);
