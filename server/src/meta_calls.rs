@@ -54,7 +54,7 @@ impl Call {
 
     /// A position in the metadata as clients see it.
     pub fn meta_rev(&self, position: Position) -> Rev {
-        Rev::At(position, self.cluster.meta().era)
+        Rev::of(position, &self.cluster.meta().eras)
     }
 
     /// Stops with the recorded reply if this operation was done before. First line of every procedure that
@@ -80,8 +80,8 @@ impl Call {
     ) -> Result<Outcome, MetaStop> {
         let if_rev = match if_rev.or(self.if_match).map(Rev::parts) {
             None => None,
-            Some(Some((position, era))) if era == self.cluster.meta().era => Some(position),
-            // Read in another era, or never given out: it is not the present one.
+            Some(Some((position, era))) if era == self.cluster.meta().eras.of(position) => Some(position),
+            // Of a past that did not happen, or never given out: it is not the present one.
             Some(_) => return Err(MetaStop::Stale),
         };
         match self.cluster.change_meta(make(if_rev)).await {

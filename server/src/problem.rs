@@ -3,7 +3,6 @@
 //! Must never learn: HTTP headers, methods. A problem is data; the front renders it.
 
 use gomer_core::fault::Fault;
-use gomer_core::id::Position;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -351,9 +350,9 @@ impl From<Fault> for Problem {
     }
 }
 
-/// What a [`Fault::Stale`] says, with the era it was read in.
-pub fn stale(rev: Position, era: u32) -> Problem {
-    Problem { rev: Some(Rev::At(rev, era)), ..Problem::new(Code::StaleRevision) }
+/// What a [`Fault::Stale`] says, as clients see it.
+pub fn stale(rev: Rev) -> Problem {
+    Problem { rev: Some(rev), ..Problem::new(Code::StaleRevision) }
 }
 
 #[derive(Serialize)]
@@ -378,6 +377,7 @@ const TYPE_BASE: &str = "https://gomer.example/problems/";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gomer_core::id::Position;
     use serde_json::{Value, json};
 
     fn rendered(problem: Problem) -> Value {

@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::id::{AppId, Id, Position};
 use crate::ring::partition::META;
 use crate::rows::Txn;
-use crate::rows::applied::{self, Applied, Era};
+use crate::rows::applied::{self, Applied, Era, Eras};
 use crate::store::map::MapState;
 use crate::store::{StateStore, StoreFault};
 use crate::time::Time;
@@ -38,7 +38,7 @@ impl Rows {
         let mut txn = Txn::new(&snapshot);
         let verdict = apply(&mut txn, Position(self.position), time(self.position), command).unwrap();
         let changed = txn.len();
-        let eras = vec![Era { tag: 9, first: Position(1) }];
+        let eras = Eras::new(vec![Era { tag: 9, first: Position(1) }]);
         let applied = Applied { position: Position(self.position), eras, ..Applied::default() };
         txn.put_local(applied::key(META), &applied);
         self.store.commit(&txn.into_batch()).unwrap();
@@ -73,7 +73,7 @@ impl Model {
 
     fn apply(&mut self, position: Position, command: &MetaCommand) -> Result<Done, Fault> {
         self.state.position = position;
-        self.state.era = 9;
+        self.state.eras = Eras::new(vec![Era { tag: 9, first: Position(1) }]);
         let time = time(position.0);
         let check = |if_rev: &Option<Position>, rev| match if_rev {
             Some(expected) if *expected != rev => Err(Fault::Stale(rev)),

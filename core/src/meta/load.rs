@@ -56,7 +56,7 @@ fn finish(rows: &dyn StateRead, mut state: MetaState) -> Result<MetaState, Store
     state.operator = get::<operator::Operator>(rows, &operator::key())?.map(|operator| operator.hash);
     if let Some(applied) = get::<Applied>(rows, &applied::key(META))? {
         state.position = applied.position;
-        state.era = applied.eras.last().map_or(0, |era| era.tag);
+        state.eras = applied.eras;
     }
     Ok(state)
 }

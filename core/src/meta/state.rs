@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::id::{AppId, Id, Position};
+use crate::rows::applied::Eras;
 use crate::time::Time;
 
 use super::command::{AppState, KeyKind};
@@ -13,8 +14,8 @@ use super::command::{AppState, KeyKind};
 pub struct MetaState {
     /// Position of the last change that is in it.
     pub position: Position,
-    /// Tag of the present era of the metadata's log.
-    pub era: u32,
+    /// The eras of the metadata's log.
+    pub eras: Eras,
     /// Apps by name.
     pub apps: BTreeMap<String, Arc<App>>,
     /// SHA-256 of the operator's token, once there is one.

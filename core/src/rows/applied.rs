@@ -19,6 +19,39 @@ pub struct Era {
     pub first: Position,
 }
 
+/// The eras of a log, oldest first: what tells in which one a position was reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Eras(Vec<Era>);
+
+/// Eras that are remembered: starts of a group of one.
+const ERAS_MAX: usize = 128;
+
+impl Eras {
+    /// These eras, oldest first.
+    pub fn new(eras: Vec<Era>) -> Eras {
+        debug_assert!(eras.is_sorted_by(|a, b| a.first < b.first), "eras are kept oldest first");
+        Eras(eras)
+    }
+
+    /// The tag of the era that a position belongs to. Zero for one before all that are remembered: it is so
+    /// old that every disk that could be put in this one's place has it too.
+    pub fn of(&self, position: Position) -> u32 {
+        self.0.iter().rev().find(|era| era.first <= position).map_or(0, |era| era.tag)
+    }
+
+    /// The tag of the present era; zero before the first.
+    pub fn present(&self) -> u32 {
+        self.0.last().map_or(0, |era| era.tag)
+    }
+
+    /// A new era begins. Who is of one that thereby falls out of the list is resynced.
+    pub(crate) fn open(&mut self, era: Era) {
+        self.0.push(era);
+        let surplus = self.0.len().saturating_sub(ERAS_MAX);
+        self.0.drain(..surplus);
+    }
+}
+
 /// The vnode's own row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Applied {
@@ -33,7 +66,7 @@ pub struct Applied {
     /// Identity of the log, drawn when it began or was restored.
     pub history: u64,
     /// Eras, oldest first.
-    pub eras: Vec<Era>,
+    pub eras: Eras,
     /// Raft ids of the voters.
     pub voters: Vec<u64>,
 }
@@ -43,14 +76,9 @@ impl Row for Applied {
 }
 
 impl Applied {
-    /// The era that a position belongs to.
-    pub fn era_of(&self, position: Position) -> Option<Era> {
-        self.eras.iter().rev().find(|era| era.first <= position).copied()
-    }
-
-    /// Whether `position` was really reached under the era `tag`.
+    /// Whether `position` was really reached under the era `tag`. Zero is no era's tag.
     pub fn knows(&self, tag: u32, position: Position) -> bool {
-        position <= self.position && self.era_of(position).is_some_and(|era| era.tag == tag)
+        position <= self.position && tag != 0 && self.eras.of(position) == tag
     }
 }
 
@@ -67,7 +95,7 @@ mod tests {
     fn a_position_beyond_its_eras_end_is_not_known() {
         let applied = Applied {
             position: Position(900),
-            eras: vec![Era { tag: 7, first: Position(1) }, Era { tag: 9, first: Position(501) }],
+            eras: Eras::new(vec![Era { tag: 7, first: Position(1) }, Era { tag: 9, first: Position(501) }]),
             ..Applied::default()
         };
         assert!(applied.knows(7, Position(500)));
@@ -75,5 +103,23 @@ mod tests {
         assert!(applied.knows(9, Position(900)));
         assert!(!applied.knows(9, Position(901)), "not reached yet");
         assert!(!applied.knows(8, Position(3)));
+        assert!(!applied.knows(0, Position(0)), "before the first era nothing was reached");
+    }
+
+    #[test]
+    fn a_position_keeps_its_era_when_later_ones_begin() {
+        let mut eras = Eras::default();
+        assert_eq!((eras.of(Position(3)), eras.present()), (0, 0));
+        for start in 1..=300u32 {
+            eras.open(Era { tag: start, first: Position(u64::from(start) * 10) });
+            assert_eq!(eras.present(), start);
+            // The newest 128 are remembered.
+            for era in start.saturating_sub(127).max(1)..=start {
+                assert_eq!(eras.of(Position(u64::from(era) * 10)), era);
+            }
+        }
+        assert_eq!(eras.of(Position(1_725)), 0, "forgotten");
+        assert_eq!(eras.of(Position(1_730)), 173);
+        assert_eq!(eras.of(Position(u64::MAX)), 300);
     }
 }

@@ -272,10 +272,10 @@ pub struct Outcome {
     pub position: Position,
     /// Its stamp.
     pub time: Time,
-    /// Tag of the era it was made in.
-    pub era: u32,
     /// Revision of what the first operation speaks of: what stands between the parts of the reply.
     pub rev: Position,
+    /// Tag of the era that `rev` belongs to: not the present one, if nothing was changed.
+    pub era: u32,
     /// What each operation did; empty when replayed.
     pub done: Vec<Done>,
     /// Attributes whose stored stamp was later than the write's: not changed.

@@ -29,7 +29,6 @@ pub fn page(
     from: DeltaFrom,
     limit: usize,
 ) -> Result<DeltaPage, StoreFault> {
-    let era = applied.eras.last().map_or(0, |era| era.tag);
     let forgotten = get::<Forgotten>(rows, &tombstone::forgotten_key(place, section))?
         .map_or(Position::ZERO, |forgotten| forgotten.position);
     let known =
@@ -48,9 +47,8 @@ pub fn page(
         None => (applied.position, None, true),
     };
     // The era in which the position that will be checked was reached.
-    let next_era =
-        if end { era } else { applied.era_of(resync_at.unwrap_or(position)).map_or(era, |e| e.tag) };
-    let next = DeltaFrom { position, resync: resync_at, history: applied.history, era: next_era };
+    let era = applied.eras.of(resync_at.unwrap_or(position));
+    let next = DeltaFrom { position, resync: resync_at, history: applied.history, era };
     Ok(DeltaPage { resync, items, next, end })
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{Id, LinkType, NodeType, Order, Position, Section, StreamId};
 use crate::rows::RowRef;
+use crate::rows::applied::Eras;
 use crate::rows::mark::Mark;
 use crate::rows::name::Name;
 use crate::rows::node::Node;
@@ -136,6 +137,6 @@ pub struct Reading {
     pub position: Position,
     /// The history of the log.
     pub history: u64,
-    /// Tag of the present era.
-    pub era: u32,
+    /// The eras of the log: each revision in the answer belongs to one of them.
+    pub eras: Eras,
 }

@@ -22,8 +22,7 @@ pub fn answer(
         .ok_or_else(|| StoreFault::Corrupt(format!("partition {} has no row of its own", partition.0)))?;
     let place = Place { partition, app, root };
     let answer = ask(rows, place, &applied, query)?;
-    let era = applied.eras.last().map_or(0, |era| era.tag);
-    Ok(Reading { answer, position: applied.position, history: applied.history, era })
+    Ok(Reading { answer, position: applied.position, history: applied.history, eras: applied.eras })
 }
 
 fn ask(rows: &dyn StateRead, place: Place, applied: &Applied, query: &Query) -> Result<Answer, StoreFault> {

@@ -154,7 +154,7 @@ impl Call {
         if record.fingerprint != op.fingerprint {
             return Err(Code::KeyReused.into());
         }
-        Err(replayed(&record.reply, Rev::At(record.rev, reading.era), record.position))
+        Err(replayed(&record.reply, Rev::of(record.rev, &reading.eras), record.position))
     }
 
     /// Writes one root and gives the reply, in which every [`Rev::Pending`] is the revision of what the
@@ -188,8 +188,8 @@ impl Call {
                 Ok(outcome)
             }
             Err(Fault::Stale(rev)) => {
-                let era = self.cluster.read(self.app.id, root, Query::Name).await?.era;
-                Err(stale(rev, era).into())
+                let eras = self.cluster.read(self.app.id, root, Query::Name).await?.eras;
+                Err(stale(Rev::of(rev, &eras)).into())
             }
             Err(fault) => Err(fault.into()),
         }

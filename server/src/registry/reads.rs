@@ -34,7 +34,7 @@ impl Deref for NodeView {
 }
 
 impl Call {
-    /// Any read of one root, with the position, history and era it is as of.
+    /// Any read of one root, with the position, history and eras it is as of.
     pub async fn read(&self, root: Root, query: Query) -> Result<Reading, Stop> {
         let reading = self.cluster.read(self.app.id, root, query).await?;
         self.seen.store(reading.position.0, Ordering::Relaxed);
@@ -45,7 +45,9 @@ impl Call {
     pub async fn node(&self, root: Root, id: Id) -> Result<Option<NodeView>, Stop> {
         let reading = self.read(root, Query::Node(id)).await?;
         match reading.answer {
-            Answer::Node(node) => Ok(node.map(|node| NodeView { rev: Rev::At(node.rev, reading.era), node })),
+            Answer::Node(node) => {
+                Ok(node.map(|node| NodeView { rev: Rev::of(node.rev, &reading.eras), node }))
+            }
             _ => unasked(),
         }
     }
@@ -55,7 +57,7 @@ impl Call {
         let reading = self.read(root, Query::NodeOrTombstone(id)).await?;
         match reading.answer {
             Answer::NodeOrTombstone(node, deleted) => {
-                Ok((node.map(|node| NodeView { rev: Rev::At(node.rev, reading.era), node }), deleted))
+                Ok((node.map(|node| NodeView { rev: Rev::of(node.rev, &reading.eras), node }), deleted))
             }
             _ => unasked(),
         }
@@ -67,7 +69,7 @@ impl Call {
         match reading.answer {
             Answer::Nodes(nodes) => Ok(nodes
                 .into_iter()
-                .map(|(id, node)| (id, NodeView { rev: Rev::At(node.rev, reading.era), node }))
+                .map(|(id, node)| (id, NodeView { rev: Rev::of(node.rev, &reading.eras), node }))
                 .collect()),
             _ => unasked(),
         }

@@ -5,12 +5,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use gomer_core::id::Position;
+use gomer_core::rows::applied::Eras;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// The revision of an entity: the position of its last write, and the era in which that was read.
+/// The revision of an entity: the position of its last write, and the era of that position, so that it is the
+/// same text before and after a restart.
 /// Text: `{position}.{era, 8 hex digits}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rev {
@@ -22,6 +24,11 @@ pub enum Rev {
 }
 
 impl Rev {
+    /// The revision that is this position of a log with these eras.
+    pub fn of(position: Position, eras: &Eras) -> Rev {
+        Rev::At(position, eras.of(position))
+    }
+
     /// The position and era, if known.
     pub fn parts(self) -> Option<(Position, u32)> {
         match self {

@@ -19,6 +19,7 @@ use gomer_core::meta::command::{KeyKind, MetaCommand};
 use gomer_core::ring::partition::PartitionCount;
 use gomer_core::rng::Rng;
 use gomer_core::store::map::{MapLog, MapState};
+use gomer_core::store::shared::Shared;
 use gomer_core::time::{Monotonic, Now, Time};
 use gomer_net::edges::{Clock, Entropy};
 use gomer_net::http::sse::SseBody;
@@ -36,7 +37,16 @@ pub struct Kit {
     api: Api,
     admin_api: Api,
     member: Member,
+    disks: Disks,
     seed: AtomicU64,
+}
+
+/// What outlives the process.
+#[derive(Default, Clone)]
+struct Disks {
+    shards: [(Shared<MapLog>, Shared<MapState>); 2],
+    meta: (Shared<MapLog>, Shared<MapState>),
+    starts: u64,
 }
 
 /// What came back.
@@ -111,11 +121,35 @@ impl Kit {
 
     /// Starts it with other edges than the cheap ones.
     pub async fn start_with(edges: Edges, mail: Arc<KeptMail>) -> Kit {
-        let host_edges = edges;
         let clock = Arc::new(SkipClock { started: Instant::now(), skipped: AtomicU64::new(0) });
+        let kit = Kit::on(edges, mail, clock, Disks::default(), 1).await;
+        for (number, name) in ["one", "two"].into_iter().enumerate() {
+            make_app(&kit.host, number as u8 + 1, name).await;
+        }
+        let operator = MetaCommand::SetOperator { hash: secrets::hash(&operator_token()) };
+        kit.host.cluster.change_meta(operator).await.expect("the operator is set");
+        kit
+    }
+
+    /// Ends the process and starts it again on the same disks.
+    pub async fn restart(self) -> Kit {
+        let Kit { member, clock, disks, seed, .. } = self;
+        member.stop().await;
+        let (edges, mail) = Edges::cheap();
+        Kit::on(edges, mail, clock, disks, seed.into_inner()).await
+    }
+
+    async fn on(
+        host_edges: Edges,
+        mail: Arc<KeptMail>,
+        clock: Arc<SkipClock>,
+        mut disks: Disks,
+        seed: u64,
+    ) -> Kit {
+        disks.starts += 1;
         let edges = MemberEdges {
             clock: clock.clone(),
-            entropy: Arc::new(Seeded(AtomicU64::new(7))),
+            entropy: Arc::new(Seeded(AtomicU64::new(7_000_000 * disks.starts))),
             spawner: Arc::new(Tasks),
             fatal: Arc::new(|fault| panic!("a store failed: {fault}")),
         };
@@ -123,19 +157,13 @@ impl Kit {
             partitions: PartitionCount::new(8).expect("eight is a power of two"),
             ..MemberConfig::new(1)
         };
-        let stores = || (MapLog::new(), MapState::new());
-        let member = Member::start(config, edges, vec![stores(), stores()], stores()).await;
+        let member = Member::start(config, edges, disks.shards.to_vec(), disks.meta.clone()).await;
         let member = member.expect("a member in memory starts");
         let host = Host::new(member.cluster().clone(), host_edges);
-        for (number, name) in ["one", "two"].into_iter().enumerate() {
-            make_app(&host, number as u8 + 1, name).await;
-        }
-        let operator = MetaCommand::SetOperator { hash: secrets::hash(&operator_token()) };
-        host.cluster.change_meta(operator).await.expect("the operator is set");
         host.health.start();
         let api = Api::new(host.clone(), Side::Public);
         let admin_api = Api::new(host.clone(), Side::Admin);
-        Kit { host, mail, clock, api, admin_api, member, seed: AtomicU64::new(1) }
+        Kit { host, mail, clock, api, admin_api, member, disks, seed: AtomicU64::new(seed) }
     }
 
     /// Calls a method of app `one`.

@@ -23,9 +23,6 @@ use super::command::{Command, Done, Outcome, Proposal, WriteResult};
 
 pub use sweep::HORIZON;
 
-/// Eras that are remembered: starts of a group of one.
-const ERAS_MAX: usize = 128;
-
 /// What applying made necessary, for the leader.
 #[derive(Debug, Default)]
 pub struct Emitted {
@@ -147,24 +144,23 @@ impl<'t, 'a> Applier<'t, 'a> {
     fn meta(&mut self, command: &crate::meta::command::MetaCommand) -> Result<Outcome, Refused> {
         let done = crate::meta::apply::apply(self.txn, self.applied.position, self.applied.time, command)??;
         self.emitted.meta = true;
-        Ok(Outcome { rev: done.rev(), done: vec![done], ..self.nothing() })
+        let (rev, era) = (done.rev(), self.applied.eras.of(done.rev()));
+        Ok(Outcome { rev, era, done: vec![done], ..self.nothing() })
     }
 
     fn era(&mut self, tag: u32, history: u64) {
         if self.applied.history == 0 {
             self.applied.history = history;
         }
-        self.applied.eras.push(Era { tag, first: self.applied.position });
-        // Who is of an era that fell out of the list is resynced.
-        let surplus = self.applied.eras.len().saturating_sub(ERAS_MAX);
-        self.applied.eras.drain(..surplus);
+        // Zero stands for none.
+        self.applied.eras.open(Era { tag: tag.max(1), first: self.applied.position });
     }
 
     fn nothing(&self) -> Outcome {
         Outcome {
             position: self.applied.position,
             time: self.applied.time,
-            era: self.applied.era_of(self.applied.position).map_or(0, |era| era.tag),
+            era: 0,
             rev: Position::ZERO,
             done: Vec::<Done>::new(),
             overruled: Vec::new(),

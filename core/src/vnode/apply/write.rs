@@ -68,8 +68,8 @@ impl Applier<'_, '_> {
             }
             outcome.position = record.position;
             outcome.time = record.time;
-            outcome.era = self.applied.era_of(record.position).map_or(0, |era| era.tag);
             outcome.rev = record.rev;
+            outcome.era = self.applied.eras.of(record.rev);
             outcome.replayed = Some(record.reply);
             return Ok(outcome);
         }
@@ -93,6 +93,7 @@ impl Applier<'_, '_> {
         )?;
         self.txn.absorb(txn);
         outcome.rev = outcome.done.first().map_or(edit.position, |done| done.rev());
+        outcome.era = self.applied.eras.of(outcome.rev);
         outcome.overruled = aside.overruled.clone();
         self.finish(&edit, write.app, write.caller, &write.steps, depth, &outcome.done, aside)?;
         if let Some(op) = write.op {

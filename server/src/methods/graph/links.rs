@@ -1,6 +1,7 @@
 //! Links: put, change type, delete, get, list, count.
 
 use gomer_core::id::{Id, Root};
+use gomer_core::rows::applied::Eras;
 use gomer_core::vnode::command::{Operation, Step};
 use gomer_core::vnode::query::{Answer, LinkPlace, LinkView, Query};
 use schemars::JsonSchema;
@@ -38,14 +39,14 @@ pub struct GraphLink {
 }
 
 impl GraphLink {
-    fn read(from: Id, of_type: &str, view: LinkView, era: u32) -> GraphLink {
+    fn read(from: Id, of_type: &str, view: LinkView, eras: &Eras) -> GraphLink {
         GraphLink {
             from: Uuid(from),
             of_type: of_type.to_owned(),
             to: Uuid(view.to),
             data: RawValue::from_string(view.link.data).ok(),
             time: Some(Timestamp(view.time)),
-            rev: Rev::At(view.link.rev, era),
+            rev: Rev::of(view.link.rev, eras),
         }
     }
 }
@@ -134,7 +135,7 @@ pub async fn change_link_type(call: Call, args: ChangeLinkType) -> Result<Reply<
         let reading = call.read(root, Query::Links { ty: new.link(), to: vec![to] }).await?;
         let Answer::Links(mut links) = reading.answer else { return Err(Code::Internal.into()) };
         let link = links.pop().flatten().ok_or_else(Stop::not_found)?;
-        return Ok(Reply::new(GraphLink::read(from, &args.new_type.0, link, reading.era)));
+        return Ok(Reply::new(GraphLink::read(from, &args.new_type.0, link, &reading.eras)));
     };
     let mut write = call.on(root).op(Operation::RetypeLink { from: old.link(), into: new.link(), to });
     let there = old.declared.to.root(to);
@@ -157,7 +158,8 @@ pub async fn change_link_type(call: Call, args: ChangeLinkType) -> Result<Reply<
     if !step.is_empty() {
         write = write.step(Step::to(there, step));
     }
-    let reply = GraphLink { rev: Rev::Pending, ..GraphLink::read(from, &args.new_type.0, link, 0) };
+    let reply =
+        GraphLink { rev: Rev::Pending, ..GraphLink::read(from, &args.new_type.0, link, &Eras::default()) };
     call.write(write, reply).await
 }
 
@@ -236,7 +238,7 @@ pub async fn get_links(call: Call, args: GetLinks) -> Result<Reply<Links>, Stop>
     let Answer::Links(links) = reading.answer else { return Err(Code::Internal.into()) };
     let links = shown(&call, &of_type, links.into_iter().flatten().collect()).await?;
     let items =
-        links.into_iter().map(|link| GraphLink::read(from, &args.of_type.0, link, reading.era)).collect();
+        links.into_iter().map(|link| GraphLink::read(from, &args.of_type.0, link, &reading.eras)).collect();
     Ok(Reply::new(Links { items }))
 }
 
@@ -288,7 +290,7 @@ pub async fn list_links(call: Call, args: ListLinks) -> Result<Reply<LinkList>, 
     let cursor = place.map(|place| call.seal_cursor(&list, &place)).or(args.cursor);
     let links = shown(&call, &of_type, links).await?;
     let items =
-        links.into_iter().map(|link| GraphLink::read(from, &args.of_type.0, link, reading.era)).collect();
+        links.into_iter().map(|link| GraphLink::read(from, &args.of_type.0, link, &reading.eras)).collect();
     Ok(Reply::new(LinkList { items, cursor, end }))
 }
 

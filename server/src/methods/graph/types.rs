@@ -279,10 +279,10 @@ pub async fn put_type(call: Call, args: PutType) -> Result<Reply<TypeView>, Stop
     let if_rev = match if_rev.or(call.if_match) {
         None => None,
         Some(asked) => match old {
-            Some(old) if meta_rev(old.rev) == asked => Some(old.rev),
+            Some(old) if call.meta_rev(old.rev) == asked => Some(old.rev),
             Some(old) => {
                 let now = parse(old).map_or(declared, |old| old.declared);
-                let rev = meta_rev(old.rev);
+                let rev = call.meta_rev(old.rev);
                 return Err(Problem::new(Code::StaleRevision).current(rev, &view(rev, now)).into());
             }
             None => return Err(Code::StaleRevision.into()),
@@ -291,19 +291,14 @@ pub async fn put_type(call: Call, args: PutType) -> Result<Reply<TypeView>, Stop
     let json = serde_json::to_string(&declared).expect("a declaration is plain data, which JSON can hold");
     let command = MetaCommand::PutType { app: call.app.id, if_rev, name: name.0.clone(), json };
     let outcome = call.cluster.change_meta(command).await?;
-    let rev = meta_rev(outcome.rev);
+    let rev = call.meta_rev(outcome.rev);
     Ok(Reply::new(view(rev, declared)).rev(rev))
-}
-
-/// Revision of something in the metadata. Their log has no eras that a client could meet.
-fn meta_rev(position: gomer_core::id::Position) -> Rev {
-    Rev::At(position, 0)
 }
 
 /// Lists the declared types.
 pub async fn list_types(call: Call, _: Empty) -> Result<Reply<TypeList>, Stop> {
     let view = |(name, decl): (&String, &TypeDecl)| {
-        Some(TypeView { name: name.clone(), declared: parse(decl)?.declared, rev: meta_rev(decl.rev) })
+        Some(TypeView { name: name.clone(), declared: parse(decl)?.declared, rev: call.meta_rev(decl.rev) })
     };
     Ok(Reply::new(TypeList { items: call.app.types.iter().filter_map(view).collect() }))
 }

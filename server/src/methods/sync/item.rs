@@ -6,6 +6,7 @@
 use gomer_core::id::{Id, NodeType, Root, Section};
 use gomer_core::meta::state::App;
 use gomer_core::rows::RowRef;
+use gomer_core::rows::applied::Eras;
 use gomer_core::rows::node::{Flags, Node};
 use gomer_core::vnode::query::{DeltaItem, EntryView, LinkView};
 use schemars::JsonSchema;
@@ -65,13 +66,13 @@ impl Item {
         Item { op, root, section, of_type: None, id: None, rev, value: None }
     }
 
-    /// An item for one change. `era` is the one that it was read in.
-    pub fn of_change(app: &App, root: Root, section: Section, era: u32, change: DeltaItem) -> Item {
+    /// An item for one change. `eras` are those of the log that it was read from.
+    pub fn of_change(app: &App, root: Root, section: Section, eras: &Eras, change: DeltaItem) -> Item {
         let scope = Item::of_scope(Op::Put, root, section, None);
         let put = |of_type: String, id: String, rev, value| Item {
             of_type: Some(of_type),
             id: Some(id),
-            rev: Some(Rev::At(rev, era)),
+            rev: Some(Rev::of(rev, eras)),
             value: Some(value),
             ..scope.clone()
         };

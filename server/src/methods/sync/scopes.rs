@@ -103,7 +103,7 @@ async fn follow(
                 None => {
                     if root != own {
                         let reading = call.read(root, Query::Name).await?;
-                        let grant = Rev::At(reading.position, reading.era);
+                        let grant = Rev::of(reading.position, &reading.eras);
                         items.push(Item::of_scope(Op::ScopeAdded, root, section, Some(grant)));
                     }
                     sections.push((section, DeltaFrom::START));
@@ -174,7 +174,7 @@ async fn changes(
         let unseen = unseen(call, me, root, &changes).await?;
         for change in changes {
             let hidden = person_of(&change).is_some_and(|person| unseen.contains(&person));
-            let item = Item::of_change(&call.app, root, section, reading.era, change);
+            let item = Item::of_change(&call.app, root, section, &reading.eras, change);
             let item = if hidden { item.hidden() } else { item };
             budget.items = budget.items.saturating_sub(1);
             budget.bytes = budget.bytes.saturating_sub(size(&item));
@@ -237,7 +237,7 @@ pub async fn head(call: &Call, me: Id) -> Result<SyncPlace, Stop> {
             position: reading.position,
             resync: None,
             history: reading.history,
-            era: reading.era,
+            era: reading.eras.of(reading.position),
         };
         sections.push((section, from));
     }
