@@ -14,7 +14,7 @@ use gomer_core::id::{AppId, Partition, Root};
 use gomer_core::meta::load;
 use gomer_core::ring::partition::{META, PartitionCount};
 use gomer_core::rng::Rng;
-use gomer_core::shard::{Effect, Input, Shard, ShardConfig, ShardStatus, Ticket};
+use gomer_core::shard::{Effect, Input, LOG_SLACK, Shard, ShardConfig, ShardStatus, Ticket};
 use gomer_core::store::memtable::Reader;
 use gomer_core::store::{LogStore, StateStore, StoreFault};
 use gomer_core::time::Monotonic;
@@ -192,7 +192,10 @@ fn open<L: LogStore, S: StateStore>(
     seed: u64,
 ) -> Result<Opened<L, S>, StoreFault> {
     let (partitions, peer, checkpoint_bytes) = (config.partitions, config.peer, config.checkpoint_bytes);
-    let shard = Shard::open(log, state, ShardConfig { partitions, vnodes, peer, seed, checkpoint_bytes })?;
+    let (replicas, peers, log_slack) = (BTreeMap::new(), BTreeMap::new(), LOG_SLACK);
+    let config_of_shard =
+        ShardConfig { partitions, vnodes, peer, replicas, peers, log_slack, seed, checkpoint_bytes };
+    let shard = Shard::open(log, state, config_of_shard)?;
     let (sender, receiver) = mpsc::channel(config.queue);
     Ok(Opened { shard, sender, receiver, status: Arc::default() })
 }
@@ -320,7 +323,11 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
             *self.status.lock().expect(UNPOISONED) = self.shard.status();
         }
         self.shard.set_full(self.full.load(Ordering::Relaxed));
-        let effects = self.shard.turn(now, inputs)?;
+        let mut turn = self.shard.begin(now, inputs)?;
+        for effect in turn.take_early() {
+            self.carry_out(effect);
+        }
+        let effects = self.shard.finish(turn)?;
         // Before any answer: who changed the metadata must find the change there.
         if effects.iter().any(|effect| matches!(effect, Effect::MetaChanged { .. })) {
             self.follow_meta()?;
@@ -359,6 +366,13 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
                     let _ = shard.queue.try_send(Request { input, reply: None });
                 }
             }
+            Effect::NotLeader { ticket, .. } => {
+                if let Some(reply) = self.waiting.remove(&ticket) {
+                    let _ = reply.send(Err(Fault::Unavailable));
+                }
+            }
+            // A member alone has no peers, and reads under a lease that nobody can take from it.
+            Effect::ReadIndex { .. } | Effect::ToPeer { .. } => {}
             Effect::Changed { app, root, .. } => self.inner.watchers.wake(app, root),
             Effect::MetaChanged { .. } => {}
             Effect::Suspect { partition, fault } => {

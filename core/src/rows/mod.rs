@@ -3,6 +3,7 @@
 //! | kind | key after `partition, kind` | value |
 //! |---|---|---|
 //! | [`applied`] | – | how far the log is applied, digest, eras |
+//! | [`replicas`] | – | who votes, who follows |
 //! | [`node`] | app, root, id | type, author, attributes with stamps, flags |
 //! | [`link`] | app, root, type, to | where the link stands in its list |
 //! | [`link`] order | app, root, type, !time, to | data, revision |
@@ -38,6 +39,7 @@ pub mod name;
 pub mod node;
 pub mod operation;
 pub mod pipe;
+pub mod replicas;
 pub mod timer;
 pub mod tombstone;
 pub mod txn;
@@ -57,6 +59,8 @@ pub use txn::Txn;
 pub enum Kind {
     /// [`applied::Applied`].
     Applied = 1,
+    /// [`replicas::Replicas`].
+    Replicas = 2,
     /// [`node::Node`].
     Node = 16,
     /// [`link::LinkSlot`].

@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AppId, Partition, Position, Root};
+use crate::fault::Fault;
+use crate::id::{AppId, MemberId, Partition, Position, Root};
 use crate::meta::command::MetaCommand;
 use crate::rows::channel::{Queue, StepNumber};
 use crate::store::StoreFault;
 use crate::vnode::command::{NumberedStep, Write, WriteResult};
+use crate::vnode::peer::PeerBody;
 
 /// Whom to answer: chosen by the driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +24,11 @@ pub enum Input {
     Meta { ticket: Ticket, command: Box<MetaCommand> },
     /// A message from another partition, of this member or another.
     Message { from: Partition, to: Partition, message: Message },
+    /// A message from another replica of a partition of this shard.
+    Peer(PeerMessage),
+    /// May this partition be read here, and from which position on? Asks a majority of its replicas,
+    /// together with all that ask in the same turn. Answered with [`Effect::ReadIndex`].
+    ReadIndex { ticket: Ticket, partition: Partition },
     /// Time has passed: elections, re-sending, timers, pipes, checkpoints. About every 100 ms.
     Tick,
 }
@@ -36,12 +43,48 @@ pub enum Message {
     Kept { queue: Queue, kept: StepNumber },
 }
 
+/// What one replica of a partition tells another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerMessage {
+    /// The partition.
+    pub partition: Partition,
+    /// Raft id of the sender.
+    pub from: u64,
+    /// Raft id of the receiver: a replica that took another one's place is not meant.
+    pub to: u64,
+    /// What it says.
+    pub body: PeerBody,
+}
+
+/// Whether a partition may be read on this member, now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadPermit {
+    /// Yes, from what is published, if the read begins before this moment.
+    Lease(crate::time::Monotonic),
+    /// Ask with [`Input::ReadIndex`] first.
+    NeedsReadIndex,
+    /// There, if it is known who leads; or here after [`Input::ReadIndex`]; or here at once, if the reader
+    /// shows a position that is applied here.
+    NotLeader {
+        /// Who leads.
+        leader: Option<MemberId>,
+    },
+}
+
 /// One thing to do after a turn. All of it is durable when it is handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the variants are documented")]
 pub enum Effect {
     /// Answer a write.
     Done { ticket: Ticket, result: WriteResult },
+    /// Nothing was done for this ticket: somebody else leads the partition. Ask there, or answer
+    /// [`Fault::Unavailable`].
+    NotLeader { ticket: Ticket, leader: Option<MemberId> },
+    /// The partition may be read here: what is published has this position at least.
+    ReadIndex { ticket: Ticket, result: Result<Position, Fault> },
+    /// Send to another member; fits in one frame, but for very large entries. May be lost, and arrive late,
+    /// twice or in another order.
+    ToPeer { member: MemberId, messages: Vec<PeerMessage> },
     /// Deliver to another partition, wherever it is. May be lost; it is sent again.
     Send { from: Partition, to: Partition, message: Message },
     /// A root changed: wake who waits for it.

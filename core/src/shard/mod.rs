@@ -2,26 +2,33 @@
 //!
 //! A turn takes what waits, hands each input to its vnode, appends every new log entry with *one* sync,
 //! applies what is committed in one state transaction, publishes it, and only then hands out answers.
-//! That is group commit by shape: there is no way to answer before the sync.
+//! That is group commit by shape: there is no way to answer before the sync. What a leader may tell its
+//! followers before it is handed out first: the turn is taken in two halves, [`Shard::begin`] and
+//! [`Shard::finish`].
 //!
 //! Must never learn: who drives it.
 
 mod input;
+mod reads;
 mod vnode;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fault::Fault;
-use crate::id::{Partition, Position};
+use crate::id::{MemberId, Partition, Position};
 use crate::ring::partition::{META, PartitionCount};
 use crate::rng::Rng;
 use crate::rows::Txn;
 use crate::store::memtable::{Checkpoint, Reader, Table};
-use crate::store::{GroupId, LogBatch, LogStore, StateStore, StoreFault};
+use crate::store::{LogBatch, LogStore, StateStore, StoreFault};
 use crate::time::Now;
+use crate::vnode::group::Pending;
+use crate::vnode::peer::PeerMessages;
 
-pub use input::{Effect, Input, Message, Ticket};
+pub use input::{Effect, Input, Message, PeerMessage, ReadPermit, Ticket};
 use vnode::Vnode;
+pub use waiting::WRITE_WAIT;
 
 /// What a shard is opened with.
 #[derive(Debug, Clone)]
@@ -30,13 +37,34 @@ pub struct ShardConfig {
     pub partitions: PartitionCount,
     /// The vnodes that live here.
     pub vnodes: Vec<Partition>,
-    /// This replica's Raft id: minted with the disk's incarnation, not zero.
+    /// Raft id of the replicas that are alone: minted with the disk's incarnation, not zero.
     pub peer: u64,
+    /// The replicas of the partitions that are not alone.
+    pub replicas: BTreeMap<Partition, ReplicaSet>,
+    /// Where each replica lives, by its Raft id.
+    pub peers: BTreeMap<u64, MemberId>,
+    /// Log entries that are kept behind a checkpoint for followers that are slower. Who is further
+    /// behind gets a snapshot.
+    pub log_slack: u64,
     /// For era tags and histories.
     pub seed: u64,
     /// Memory table size that starts a checkpoint, in bytes.
     pub checkpoint_bytes: usize,
 }
+
+/// The replicas of a partition, as they were when its group began. What came of them since is in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicaSet {
+    /// Raft id of the replica on this member: minted per incarnation and partition, never used twice.
+    pub peer: u64,
+    /// Raft ids of the first voters.
+    pub voters: Vec<u64>,
+    /// Whether this replica should lead when it can.
+    pub preferred: bool,
+}
+
+/// Usual [`ShardConfig::log_slack`].
+pub const LOG_SLACK: u64 = 10_000;
 
 /// Memory table size that starts a checkpoint by default: a fraction of a second to replay.
 pub const CHECKPOINT_BYTES: usize = 24 * 1024 * 1024;
@@ -71,9 +99,11 @@ pub struct Shard<L: LogStore, S: StateStore> {
     vnodes: BTreeMap<Partition, Vnode>,
     /// Vnodes with something to write, apply or send.
     busy: BTreeSet<Partition>,
+    peers: BTreeMap<u64, MemberId>,
     checkpoint_bytes: usize,
+    log_slack: u64,
     /// What the checkpoint under way covers.
-    covered: Vec<(GroupId, Position)>,
+    covered: Vec<(Partition, Position)>,
     full: bool,
     counts: ShardStatus,
 }
@@ -81,14 +111,17 @@ pub struct Shard<L: LogStore, S: StateStore> {
 impl<L: LogStore, S: StateStore> Shard<L, S> {
     /// Opens the vnodes from log and state. What is in the log and not in the state is applied by the
     /// first turns; until then [`Shard::is_live`] is false.
-    pub fn open(log: L, state: S, config: ShardConfig) -> Result<Shard<L, S>, StoreFault> {
+    pub fn open(mut log: L, state: S, config: ShardConfig) -> Result<Shard<L, S>, StoreFault> {
         let table = Table::new(state)?;
         let mut rng = Rng::new(config.seed);
         let mut vnodes = BTreeMap::new();
         let reader = table.reader();
         for &partition in &config.vnodes {
             let rng = rng.split(u64::from(partition.0));
-            let vnode = Vnode::open(&log, &reader.view(), partition, config.partitions, config.peer, rng)?;
+            let alone = || ReplicaSet { peer: config.peer, voters: vec![config.peer], preferred: false };
+            let replicas = config.replicas.get(&partition).cloned().unwrap_or_else(alone);
+            let view = reader.view();
+            let vnode = Vnode::open(&mut log, &view, partition, config.partitions, replicas, rng)?;
             vnodes.insert(partition, vnode);
         }
         let busy = vnodes.keys().copied().collect();
@@ -97,7 +130,9 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             table,
             vnodes,
             busy,
+            peers: config.peers,
             checkpoint_bytes: config.checkpoint_bytes,
+            log_slack: config.log_slack,
             covered: Vec::new(),
             full: false,
             counts: ShardStatus::default(),
@@ -114,9 +149,46 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
         self.vnodes.contains_key(&partition)
     }
 
-    /// Whether every vnode has applied all that was in its log at the start.
+    /// Whether every vnode serves: it leads and has applied all that its log holds, or knows who leads.
     pub fn is_live(&self) -> bool {
-        self.vnodes.values().all(Vnode::is_live)
+        self.vnodes.values().all(|vnode| vnode.is_live() || vnode.leader().is_some_and(|_| !vnode.leads()))
+    }
+
+    /// Whether the vnode of this partition leads, and has applied all that its log holds.
+    pub fn leads(&self, partition: Partition) -> bool {
+        self.vnodes.get(&partition).is_some_and(|vnode| vnode.is_live() && vnode.leads())
+    }
+
+    /// The term in which the vnode of this partition leads.
+    pub fn leader_term(&self, partition: Partition) -> Option<u64> {
+        self.vnodes.get(&partition).filter(|vnode| vnode.leads()).map(Vnode::term)
+    }
+
+    /// Whether the partition may be read here without asking anybody. `now` must have been sampled after
+    /// the request was read.
+    pub fn read_permit(&self, now: Now, partition: Partition) -> ReadPermit {
+        match self.vnodes.get(&partition) {
+            Some(vnode) if vnode.leads() => match vnode.lease(now) {
+                Some(until) => ReadPermit::Lease(until),
+                None => ReadPermit::NeedsReadIndex,
+            },
+            Some(vnode) => ReadPermit::NotLeader { leader: self.leader_of(vnode) },
+            None => ReadPermit::NotLeader { leader: None },
+        }
+    }
+
+    /// What the vnode of this partition has applied, if it has any state.
+    pub fn position(&self, partition: Partition) -> Option<Position> {
+        self.vnodes.get(&partition).filter(|vnode| !vnode.is_suspect()).map(Vnode::position)
+    }
+
+    fn leader_of(&self, vnode: &Vnode) -> Option<MemberId> {
+        vnode.leader().and_then(|peer| self.peers.get(&peer).copied())
+    }
+
+    /// A replica lives there, from now on.
+    pub fn locate(&mut self, peer: u64, member: MemberId) {
+        self.peers.insert(peer, member);
     }
 
     /// Whether another turn would do something without any input.
@@ -151,18 +223,36 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
         now: Now,
         inputs: impl IntoIterator<Item = Input>,
     ) -> Result<Vec<Effect>, StoreFault> {
-        let mut effects = Vec::new();
+        let mut turn = self.begin(now, inputs)?;
+        let mut effects = turn.take_early();
+        effects.append(&mut self.finish(turn)?);
+        Ok(effects)
+    }
+
+    /// The first half of a turn: up to what must be on disk. Its early effects ([`Turn::take_early`]) should
+    /// be carried out before the second half, which waits for the disk.
+    pub fn begin(&mut self, now: Now, inputs: impl IntoIterator<Item = Input>) -> Result<Turn, StoreFault> {
+        let mut turn = Turn { now, ..Turn::default() };
         for input in inputs {
-            self.take(now, input, &mut effects);
+            self.take(now, input, &mut turn.effects);
         }
-        let mut batch = LogBatch::default();
-        let mut pending = Vec::new();
+        let mut early = Outgoing::default();
         for &partition in &self.busy {
             let vnode = self.vnodes.get_mut(&partition).expect("only vnodes are busy");
-            if let Some(ready) = vnode.collect(now, &mut batch) {
-                pending.push((partition, ready));
+            let ready = vnode.collect(now, &self.log, &mut turn.batch, &mut turn.effects)?;
+            if let Some((ready, messages)) = ready {
+                turn.pending.push((partition, ready));
+                early.add(&self.peers, partition, vnode.peer(), messages);
             }
         }
+        turn.early = early.effects();
+        Ok(turn)
+    }
+
+    /// The second half: one sync, then what is committed is applied and published, and answers.
+    pub fn finish(&mut self, turn: Turn) -> Result<Vec<Effect>, StoreFault> {
+        let Turn { now, batch, pending, early, mut effects } = turn;
+        debug_assert!(early.is_empty(), "early effects are taken before the second half");
         if !batch.is_empty() {
             self.log.append(&batch, true)?;
             self.counts.syncs += 1;
@@ -172,14 +262,17 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             let reader = self.table.reader();
             let view = reader.view();
             let mut txn = Txn::new(&view);
+            let mut outgoing = Outgoing::default();
             for (partition, ready) in pending {
                 let vnode = self.vnodes.get_mut(&partition).expect("only vnodes are busy");
-                vnode.persisted(now, ready, &mut txn, &mut effects);
+                let messages = vnode.persisted(now, ready, &mut txn, &mut effects);
+                outgoing.add(&self.peers, partition, vnode.peer(), messages);
             }
             let rows = txn.into_batch();
             drop(view);
             self.counts.rows += rows.rows.len() as u64;
             self.table.publish(rows);
+            effects.append(&mut outgoing.effects());
         }
         self.send(now, &mut effects)?;
         Ok(effects)
@@ -188,6 +281,10 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
     fn take(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
         match input {
             Input::Write { ticket, partition, write } => match self.vnodes.get_mut(&partition) {
+                Some(vnode) if vnode.is_elsewhere() => {
+                    let leader = vnode.leader().and_then(|peer| self.peers.get(&peer).copied());
+                    effects.push(Effect::NotLeader { ticket, leader });
+                }
                 Some(vnode) => {
                     vnode.write(now, ticket, write, self.full, effects);
                     self.busy.insert(partition);
@@ -195,6 +292,10 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
                 None => effects.push(Effect::Done { ticket, result: Err(Fault::Unavailable) }),
             },
             Input::Meta { ticket, command } => match self.vnodes.get_mut(&META) {
+                Some(vnode) if vnode.is_elsewhere() => {
+                    let leader = vnode.leader().and_then(|peer| self.peers.get(&peer).copied());
+                    effects.push(Effect::NotLeader { ticket, leader });
+                }
                 Some(vnode) => {
                     vnode.meta(now, ticket, command, effects);
                     self.busy.insert(META);
@@ -207,9 +308,22 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
                     self.busy.insert(to);
                 }
             }
+            Input::Peer(message) => {
+                if let Some(vnode) = self.vnodes.get_mut(&message.partition) {
+                    vnode.peer_message(message, effects);
+                    self.busy.insert(vnode.partition());
+                }
+            }
+            Input::ReadIndex { ticket, partition } => match self.vnodes.get_mut(&partition) {
+                Some(vnode) => {
+                    vnode.read_index(now, ticket, effects);
+                    self.busy.insert(partition);
+                }
+                None => effects.push(Effect::ReadIndex { ticket, result: Err(Fault::Unavailable) }),
+            },
             Input::Tick => {
                 for (&partition, vnode) in &mut self.vnodes {
-                    vnode.tick(now);
+                    vnode.tick(now, effects);
                     if vnode.has_work() {
                         self.busy.insert(partition);
                     }
@@ -239,7 +353,7 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
 
     fn freeze(&mut self) -> Option<Checkpoint<S>> {
         let checkpoint = self.table.begin_checkpoint()?;
-        self.covered = self.vnodes.values().map(|vnode| (vnode.group(), vnode.position())).collect();
+        self.covered = self.vnodes.iter().map(|(&partition, vnode)| (partition, vnode.position())).collect();
         Some(checkpoint)
     }
 
@@ -251,8 +365,11 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
     /// The checkpoint that was begun is on disk: the log forgets what it covers.
     pub fn finish_checkpoint(&mut self, base: S::Snapshot) -> Result<(), StoreFault> {
         self.table.finish(base);
-        for (group, position) in std::mem::take(&mut self.covered) {
-            self.log.compact(group, position.0 + 1)?;
+        for (partition, position) in std::mem::take(&mut self.covered) {
+            let vnode = self.vnodes.get_mut(&partition).expect("vnodes stay");
+            let first = vnode.keep_from(position, self.log_slack);
+            self.log.compact(vnode.group(), first)?;
+            vnode.compacted(first);
         }
         self.counts.checkpoints += 1;
         Ok(())
@@ -264,5 +381,47 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             Some(checkpoint) => self.finish_checkpoint(checkpoint.run()?),
             None => Ok(()),
         }
+    }
+}
+
+/// A turn between its halves. To be given to [`Shard::finish`]; if it is not, the shard must be thrown away.
+#[derive(Default)]
+#[must_use = "a turn has a second half"]
+pub struct Turn {
+    now: Now,
+    batch: LogBatch,
+    pending: Vec<(Partition, Pending)>,
+    early: Vec<Effect>,
+    effects: Vec<Effect>,
+}
+
+impl Turn {
+    /// Messages to other members that need nothing of this turn on disk.
+    pub fn take_early(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.early)
+    }
+}
+
+/// Messages to other members, by member.
+#[derive(Default)]
+struct Outgoing(BTreeMap<MemberId, Vec<PeerMessage>>);
+
+impl Outgoing {
+    fn add(
+        &mut self,
+        peers: &BTreeMap<u64, MemberId>,
+        partition: Partition,
+        from: u64,
+        messages: PeerMessages,
+    ) {
+        for (to, body) in messages {
+            // Nobody knows yet where it lives: as if it was lost.
+            let Some(&member) = peers.get(&to) else { continue };
+            self.0.entry(member).or_default().push(PeerMessage { partition, from, to, body });
+        }
+    }
+
+    fn effects(self) -> Vec<Effect> {
+        self.0.into_iter().map(|(member, messages)| Effect::ToPeer { member, messages }).collect()
     }
 }

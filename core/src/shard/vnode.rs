@@ -14,14 +14,19 @@ use crate::rng::Rng;
 use crate::rows::applied::{self, Applied};
 use crate::rows::channel::{Queue, StepNumber};
 use crate::rows::key::{KeyWriter, after_prefix};
+use crate::rows::replicas::{self, Replicas};
 use crate::rows::{Kind, Txn, get, pipe, timer};
 use crate::store::{Direction, GroupId, LogBatch, LogStore, StateRead, StoreFault};
 use crate::time::{Monotonic, Now, Time};
 use crate::vnode::apply::{self, Applier, Emitted, Kept};
 use crate::vnode::command::{Command, NumberedStep, Operation, Proposal, WRITE_BYTES_MAX, Write};
-use crate::vnode::group::{Committed, Group, Pending};
+use crate::vnode::group::{Collected, Committed, CommittedKind, Group, GroupConfig, Pending, Unheard};
+use crate::vnode::peer::PeerMessages;
 
-use super::input::{Effect, Message, Ticket};
+use super::ReplicaSet;
+use super::input::{Effect, Message, PeerMessage, Ticket};
+use super::reads::Reads;
+use super::waiting::Waiting;
 
 /// How often old deletions and operation records are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
@@ -35,8 +40,10 @@ pub(super) struct Vnode {
     partitions: PartitionCount,
     group: Group,
     applied: Applied,
-    /// Who waits for which index, and in which term it was proposed.
-    waiting: BTreeMap<u64, (u64, Ticket)>,
+    waiting: Waiting,
+    reads: Reads,
+    /// What follows is of the leader alone: found again from rows when it becomes live, forgotten when it
+    /// leads no more.
     outbox: Outbox,
     /// Last step of each incoming queue that is proposed and not yet applied.
     arriving: BTreeMap<(Partition, Queue), StepNumber>,
@@ -48,29 +55,50 @@ pub(super) struct Vnode {
     sweep_at: Option<Monotonic>,
     sweep_from: Option<Vec<u8>>,
     rng: Rng,
-    /// The command that opens this start's era is applied: everything before it is, too.
+    leadership: Leadership,
+    /// This replica leads, everything of earlier terms is applied, and the era is open: it takes writes,
+    /// runs timers and pipes, sends steps.
     live: bool,
-    era_proposed: bool,
     /// A row could not be read or did not check: nothing is written here any more.
     suspect: bool,
 }
 
+/// A term in which this replica leads, as far as it has come.
+#[derive(Debug, Clone, Copy, Default)]
+struct Leadership {
+    /// The term; zero if it does not lead.
+    term: u64,
+    /// An entry of this term is applied, so all of the earlier ones' are.
+    applied: bool,
+    /// It opens an era: a sole voter, whose disk may have been rolled back without anybody to notice, or the
+    /// first leader of all.
+    opens_era: bool,
+    era_proposed: bool,
+    era_applied: bool,
+}
+
 impl Vnode {
     pub(super) fn open(
-        log: &impl LogStore,
+        log: &mut impl LogStore,
         rows: &dyn StateRead,
         partition: Partition,
         partitions: PartitionCount,
-        peer: u64,
+        set: ReplicaSet,
         mut rng: Rng,
     ) -> Result<Vnode, StoreFault> {
         let mut applied: Applied = get(rows, &applied::key(partition))?.unwrap_or_default();
         if applied.voters.is_empty() {
-            applied.voters = vec![peer];
+            applied.voters = set.voters.clone();
         }
-        let id = group_id(partition);
-        let mut group = Group::open(log, id, peer, &applied, rng.next_u64())?;
-        if group.is_alone() {
+        let stored: Option<Replicas> = get(rows, &replicas::key(partition))?;
+        let config = GroupConfig {
+            peer: set.peer,
+            replicas: stored.unwrap_or_else(|| Replicas::of(applied.voters.clone())),
+            seed: rng.next_u64(),
+            priority: i64::from(set.preferred),
+        };
+        let mut group = Group::open(log, group_id(partition), &applied, config)?;
+        if group.is_sole_voter() {
             group.campaign();
         }
         Ok(Vnode {
@@ -78,17 +106,18 @@ impl Vnode {
             partitions,
             group,
             applied,
-            waiting: BTreeMap::new(),
-            outbox: Outbox::load(rows, partition)?,
+            waiting: Waiting::default(),
+            reads: Reads::new(set.peer, rng.next_u64()),
+            outbox: Outbox::default(),
             arriving: BTreeMap::new(),
-            pipes: load_pipes(rows, partition)?,
-            timer: first_timer(rows, partition)?,
+            pipes: BTreeSet::new(),
+            timer: None,
             clock_proposed: false,
             sweep_at: None,
             sweep_from: None,
             rng,
+            leadership: Leadership::default(),
             live: false,
-            era_proposed: false,
             suspect: false,
         })
     }
@@ -109,8 +138,47 @@ impl Vnode {
         group_id(self.partition)
     }
 
+    pub(super) fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    pub(super) fn peer(&self) -> u64 {
+        self.group.peer()
+    }
+
+    pub(super) fn leads(&self) -> bool {
+        self.group.leads()
+    }
+
+    pub(super) fn term(&self) -> u64 {
+        self.group.term()
+    }
+
+    pub(super) fn leader(&self) -> Option<u64> {
+        self.group.leader()
+    }
+
+    /// Whether somebody else must be asked, if anybody.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        !self.group.leads() && !self.group.is_sole_voter() && !self.suspect
+    }
+
+    /// Until when reads are linearizable here without asking anybody.
+    pub(super) fn lease(&self, now: Now) -> Option<Monotonic> {
+        let settled = self.leadership.applied && self.leadership.term == self.group.term();
+        if settled && !self.suspect { self.group.lease(now) } else { None }
+    }
+
+    pub(super) fn keep_from(&self, position: Position, slack: u64) -> u64 {
+        self.group.keep_from(position.0, slack)
+    }
+
+    pub(super) fn compacted(&mut self, first: u64) {
+        self.group.compacted(first);
+    }
+
     pub(super) fn has_work(&self) -> bool {
-        self.group.has_ready() || self.outbox.is_dirty()
+        self.group.has_ready() || self.outbox.is_dirty() || self.reads.has_fresh()
     }
 
     /// Steps waiting in the outbox, and pipes under way.
@@ -149,7 +217,7 @@ impl Vnode {
             return Err(Fault::Busy);
         }
         let index = self.propose(now, Proposal::Write(write))?;
-        self.waiting.insert(index, (self.group.term(), ticket));
+        self.waiting.add(now.mono, index, self.group.term(), ticket);
         Ok(())
     }
 
@@ -170,10 +238,45 @@ impl Vnode {
             self.propose(now, Proposal::Meta(command))
         };
         match proposed {
-            Ok(index) => {
-                self.waiting.insert(index, (self.group.term(), ticket));
-            }
+            Ok(index) => self.waiting.add(now.mono, index, self.group.term(), ticket),
             Err(fault) => effects.push(Effect::Done { ticket, result: Err(fault) }),
+        }
+    }
+
+    /// A message from another replica.
+    pub(super) fn peer_message(&mut self, message: PeerMessage, effects: &mut Vec<Effect>) {
+        // Who is meant has another disk, or none: this one's promises are not its.
+        if message.to != self.group.peer() || self.suspect {
+            return;
+        }
+        match self.group.step(message.from, message.body) {
+            Ok(()) | Err(Unheard::Refused) => {}
+            Err(Unheard::RolledBack) => {
+                let what = "the log ends before what this replica has acknowledged";
+                self.distrust(StoreFault::Corrupt(what.into()), effects);
+            }
+        }
+    }
+
+    /// May be read here, when?
+    pub(super) fn read_index(&mut self, now: Now, ticket: Ticket, effects: &mut Vec<Effect>) {
+        if self.suspect {
+            effects.push(Effect::ReadIndex { ticket, result: Err(Fault::Corrupt) });
+        } else {
+            self.reads.add(now.mono, ticket);
+        }
+    }
+
+    /// The rows or the log cannot be trusted: nothing is done here any more. Others go on.
+    fn distrust(&mut self, fault: StoreFault, effects: &mut Vec<Effect>) {
+        self.suspect = true;
+        effects.push(Effect::Suspect { partition: self.partition, fault });
+        // Alone, nobody else can have done it.
+        let fault = if self.group.is_alone() { Fault::Corrupt } else { Fault::Timeout };
+        self.waiting.give_up(fault, effects);
+        self.reads.give_up(effects);
+        if !self.group.is_alone() && self.group.leads() {
+            self.group.resign();
         }
     }
 
@@ -205,8 +308,15 @@ impl Vnode {
     }
 
     /// Time has passed.
-    pub(super) fn tick(&mut self, now: Now) {
+    pub(super) fn tick(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.suspect && !self.group.is_alone() {
+            return;
+        }
         self.group.tick();
+        if !self.group.is_alone() {
+            self.waiting.tick(now.mono, effects);
+            self.reads.tick(now.mono, effects);
+        }
         if self.suspect || !self.group.leads() || !self.live {
             return;
         }
@@ -252,41 +362,80 @@ impl Vnode {
         self.group.propose(data)
     }
 
-    /// Adds what must be written to the turn's batch.
-    pub(super) fn collect(&mut self, now: Now, batch: &mut LogBatch) -> Option<Pending> {
-        if self.group.leads() && !self.era_proposed && self.group.is_alone() {
-            let (tag, history) = (self.rng.next_u64() as u32, self.rng.next_u64() | 1);
-            self.era_proposed = self.propose(now, Proposal::Era { tag, history }).is_ok();
+    /// Takes note of whether this replica leads, and in which term.
+    fn notice(&mut self) {
+        let term = if self.group.leads() { self.group.term() } else { 0 };
+        if term == self.leadership.term {
+            return;
         }
-        self.group.collect(batch)
+        let opens_era = term != 0 && (self.group.is_sole_voter() || self.applied.history == 0);
+        self.leadership = Leadership { term, opens_era, ..Leadership::default() };
+        self.live = false;
+        self.outbox = Outbox::default();
+        self.arriving.clear();
+        self.pipes.clear();
+        (self.timer, self.clock_proposed) = (None, false);
+        (self.sweep_at, self.sweep_from) = (None, None);
     }
 
-    /// What was collected is on disk: applies what is committed.
+    /// Adds what must be written to the turn's batch. Also returns messages to other replicas that need
+    /// nothing on disk.
+    pub(super) fn collect(
+        &mut self,
+        now: Now,
+        log: &impl LogStore,
+        batch: &mut LogBatch,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Option<Collected>, StoreFault> {
+        self.notice();
+        // A sole voter has all that can ever be committed in its log; others wait until it is applied.
+        let settled = self.group.is_sole_voter() || self.leadership.applied;
+        if self.leadership.opens_era && !self.leadership.era_proposed && settled {
+            let (tag, history) = (self.rng.next_u64() as u32, self.rng.next_u64() | 1);
+            self.leadership.era_proposed = self.propose(now, Proposal::Era { tag, history }).is_ok();
+        }
+        if let Some(context) = self.reads.ask(now.mono) {
+            self.group.read_index(context);
+        }
+        if let Err(fault) = self.group.fetch(log) {
+            match fault {
+                StoreFault::Corrupt(_) => self.distrust(fault, effects),
+                fault => return Err(fault),
+            }
+        }
+        Ok(self.group.collect(now, batch))
+    }
+
+    /// What was collected is on disk: applies what is committed. Returns messages to other replicas.
     pub(super) fn persisted(
         &mut self,
         now: Now,
         pending: Pending,
         txn: &mut Txn<'_>,
         effects: &mut Vec<Effect>,
-    ) {
-        let committed = self.group.persisted(pending);
-        if committed.is_empty() || self.suspect {
-            return;
+    ) -> PeerMessages {
+        let persisted = self.group.persisted(now, pending);
+        for (context, index) in persisted.reads {
+            self.reads.answered(&context, index);
         }
-        let mut emitted = Emitted::default();
-        for entry in committed {
-            if let Err(fault) = self.apply(entry, txn, &mut emitted, effects) {
-                self.suspect = true;
-                effects.push(Effect::Suspect { partition: self.partition, fault });
-                for (_, (_, ticket)) in std::mem::take(&mut self.waiting) {
-                    effects.push(Effect::Done { ticket, result: Err(Fault::Corrupt) });
+        if !persisted.committed.is_empty() && !self.suspect {
+            let mut emitted = Emitted::default();
+            for entry in persisted.committed {
+                if let Err(fault) = self.apply(entry, txn, &mut emitted, effects) {
+                    self.distrust(fault, effects);
+                    break;
                 }
-                break;
             }
+            txn.put_local(applied::key(self.partition), &self.applied);
+            self.digest(now, emitted, effects);
         }
-        txn.put_local(applied::key(self.partition), &self.applied);
-        self.group.applied(self.applied.position.0, self.applied.term);
-        self.digest(now, emitted, effects);
+        self.group.applied();
+        self.notice();
+        if self.suspect {
+            return Vec::new();
+        }
+        self.reads.applied(self.applied.position, effects);
+        persisted.messages
     }
 
     fn apply(
@@ -297,39 +446,54 @@ impl Vnode {
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreFault> {
         let position = Position(entry.index);
-        let waiting = self.waiting.remove(&entry.index);
-        let Some(data) = entry.data else {
-            self.applied.position = position;
-            self.applied.term = entry.term;
-            if let Some((_, ticket)) = waiting {
-                effects.push(Effect::Done { ticket, result: Err(Fault::Unavailable) });
+        let own = entry.term == self.leadership.term;
+        let result = match entry.what {
+            CommittedKind::Nothing => {
+                (self.applied.position, self.applied.term) = (position, entry.term);
+                Err(Fault::Unavailable)
             }
-            return Ok(());
+            CommittedKind::Change(change) => {
+                (self.applied.position, self.applied.term) = (position, entry.term);
+                let replicas = self.group.change(&change)?;
+                self.applied.voters.clone_from(&replicas.voters);
+                txn.put_local(replicas::key(self.partition), &replicas);
+                Err(Fault::Unavailable)
+            }
+            CommittedKind::Command(data) => {
+                let command: Command = postcard::from_bytes(&data)
+                    .map_err(|e| StoreFault::Corrupt(format!("entry {position} cannot be read: {e}")))?;
+                let mut next = self.applied.clone();
+                let mut inner = Txn::new(txn);
+                let result = Applier::new(&mut inner, self.partition, self.partitions, &mut next, emitted)
+                    .command(position, entry.term, &command)?;
+                let changes = inner.into_changes();
+                txn.absorb(changes);
+                self.applied = next;
+                match command.what {
+                    Proposal::Era { .. } => self.leadership.era_applied |= own,
+                    Proposal::Clock => self.clock_proposed = false,
+                    _ => {}
+                }
+                result
+            }
         };
-        let command: Command = postcard::from_bytes(&data)
-            .map_err(|e| StoreFault::Corrupt(format!("entry {position} cannot be read: {e}")))?;
-        let mut next = self.applied.clone();
-        let mut inner = Txn::new(txn);
-        let result = Applier::new(&mut inner, self.partition, self.partitions, &mut next, emitted)
-            .command(position, entry.term, &command)?;
-        let changes = inner.into_changes();
-        txn.absorb(changes);
-        self.applied = next;
-        match command.what {
-            Proposal::Era { .. } => self.live |= self.era_proposed && entry.term == self.group.term(),
-            Proposal::Clock => self.clock_proposed = false,
-            _ => {}
-        }
-        if let Some((term, ticket)) = waiting {
-            // Another term's entry at this index is not what was proposed.
-            let result = if term == entry.term { result } else { Err(Fault::Unavailable) };
-            effects.push(Effect::Done { ticket, result });
-        }
+        self.leadership.applied |= own;
+        self.waiting.applied(entry.index, entry.term, result, effects);
         Ok(())
     }
 
     /// Takes note of what applying made necessary.
     fn digest(&mut self, now: Now, emitted: Emitted, effects: &mut Vec<Effect>) {
+        for &(app, root) in &emitted.changed {
+            effects.push(Effect::Changed { app, root, position: self.applied.position });
+        }
+        if emitted.meta {
+            effects.push(Effect::MetaChanged { position: self.applied.position });
+        }
+        if !self.live {
+            // All of the rest is found in the rows when it is needed.
+            return;
+        }
         for (target, queue) in emitted.queues {
             self.outbox.added(target, queue);
         }
@@ -349,21 +513,13 @@ impl Vnode {
         for id in emitted.piped {
             self.pipes.remove(&id);
         }
-        if self.live {
-            self.go_on_with_pipes(now);
-        }
+        self.go_on_with_pipes(now);
         if let Some(due) = emitted.timer {
             self.timer = Some(self.timer.map_or(due, |first| first.min(due)));
         }
         if emitted.sweep.is_some() {
             self.sweep_from = emitted.sweep;
             self.sweep_at = Some(now.mono + SWEEP_PAGE_EVERY);
-        }
-        for (app, root) in emitted.changed {
-            effects.push(Effect::Changed { app, root, position: self.applied.position });
-        }
-        if emitted.meta {
-            effects.push(Effect::MetaChanged { position: self.applied.position });
         }
     }
 
@@ -374,8 +530,19 @@ impl Vnode {
         rows: &dyn StateRead,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreFault> {
-        if self.suspect || !self.live || !self.group.leads() {
+        if self.suspect || !self.group.leads() {
             return Ok(());
+        }
+        if !self.live {
+            let Leadership { applied, opens_era, era_applied, .. } = self.leadership;
+            if !applied || (opens_era && !era_applied) {
+                return Ok(());
+            }
+            self.outbox = Outbox::load(rows, self.partition)?;
+            self.pipes = load_pipes(rows, self.partition)?;
+            self.timer = first_timer(rows, self.partition)?;
+            self.live = true;
+            self.go_on_with_pipes(now);
         }
         if self.timer.is_some_and(|due| due <= self.applied.time) && !self.clock_proposed {
             self.timer = first_timer(rows, self.partition)?;

@@ -1,23 +1,41 @@
 //! The vnode's place in its Raft group, through the `raft` crate.
 //!
-//! Entries since the last checkpoint are kept in memory, so that applying never reads the log's files.
 //! The crate draws its election time-out from OS randomness whenever it resets; the value is overwritten
 //! from our own seed after every call that can do so, which makes runs repeatable.
+//!
+//! What the crate would take from a peer and then panic about is looked at before it gets there.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-use raft::prelude::{ConfState, Config, Entry, EntryType, HardState, RawNode, Ready, Snapshot};
-use raft::{GetEntriesContext, RaftState, StateRole, Storage, StorageError};
+use raft::prelude::{ConfState, Config, Entry, EntryType, HardState, Message, MessageType, RawNode, Ready};
+use raft::{ReadState, StateRole};
 
 use crate::fault::Fault;
 use crate::rng::Rng;
 use crate::rows::applied::Applied;
-use crate::store::{Ballot, GroupId, LogBatch, LogEntry, LogStore, StoreFault};
+use crate::rows::replicas::Replicas;
+use crate::store::{Ballot, GroupId, LogBatch, LogStore, StoreFault};
+use crate::time::Now;
 
-/// Ticks without a leader until an election; a tick is about 100 ms.
-const ELECTION_TICKS: usize = 10;
+use super::lease::Lease;
+use super::peer::{PeerBody, PeerMessages, ReplicaChange};
+use super::tail::{READ_BYTES, Tail, entry_out};
+
+/// About how often time passes for a group; never more often.
+pub const TICK: Duration = Duration::from_millis(100);
+/// Ticks without a leader until an election.
+pub const ELECTION_TICKS: usize = 10;
 /// Largest amount of committed entries that one turn applies, in bytes.
-const APPLY_BYTES: u64 = 8 * 1024 * 1024;
+const APPLY_BYTES: u64 = 8 * READ_BYTES;
+/// Applied entries that stay in memory for followers that are close behind, in bytes.
+const TAIL_BYTES: usize = 256 * 1024;
+/// Entries that wait for a majority, in bytes. More is refused as busy.
+const UNCOMMITTED_BYTES: u64 = 16 * READ_BYTES;
+/// Messages with entries on their way to one follower.
+const INFLIGHT_MESSAGES: usize = 64;
+/// Stretches that one turn reads from the log store for slow followers of one group.
+const FETCHES: usize = 4;
 
 /// A member of a group.
 pub struct Group {
@@ -25,12 +43,47 @@ pub struct Group {
     node: RawNode<Tail>,
     rng: Rng,
     timeout: (u64, usize),
+    /// Ticks since the start: a vote may break a promise that was forgotten.
+    ticks: usize,
+    /// The leader that was last heard, its term, and its clock when it spoke.
+    heard: (u64, u64, u64),
+    lease: Lease,
+    /// The last term in which this leader began to hand over.
+    handed_over: u64,
+}
+
+/// How a group is opened.
+pub struct GroupConfig {
+    /// This replica's Raft id.
+    pub peer: u64,
+    /// The replica set of a group that has no state yet.
+    pub replicas: Replicas,
+    /// For election time-outs.
+    pub seed: u64,
+    /// Who of two with equal logs gets the vote: higher is preferred.
+    pub priority: i64,
 }
 
 /// A turn's part of the log that is being written. Must be given back with [`Group::persisted`].
 pub struct Pending {
     ready: Ready,
     committed: Vec<Entry>,
+    /// Messages that may leave only when all of it is on disk.
+    late: Vec<Message>,
+}
+
+/// A turn's part of the log, and the messages that need nothing of it on disk.
+pub type Collected = (Pending, PeerMessages);
+
+/// What is valid once the turn's part of the log is on disk.
+#[derive(Default)]
+pub struct Persisted {
+    /// Committed entries, in order.
+    pub committed: Vec<Committed>,
+    /// Messages, each with its receiver.
+    pub messages: PeerMessages,
+    /// Reads that are allowed from a position on.
+    pub reads: Vec<(Vec<u8>, u64)>,
 }
 
 /// A committed entry.
@@ -40,63 +93,78 @@ pub struct Committed {
     pub index: u64,
     /// Its term.
     pub term: u64,
-    /// The command; nothing for an entry of Raft's own.
-    pub data: Option<Vec<u8>>,
+    /// What it holds.
+    pub what: CommittedKind,
+}
+
+/// What a committed entry holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommittedKind {
+    /// Nothing: the first entry of a term.
+    Nothing,
+    /// A command.
+    Command(Vec<u8>),
+    /// Other replicas from here on.
+    Change(ReplicaChange),
+}
+
+/// Why a message was not taken. The sender notices as if it had been lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unheard {
+    /// No honest replica says that, or it does not concern this one now.
+    Refused,
+    /// This replica has acknowledged what it no longer has: its disk was rolled back or damaged. It must
+    /// not vote or acknowledge any more.
+    RolledBack,
 }
 
 impl Group {
-    /// Opens a group from its log and from what is applied. A group without a log begins with `peer` as
-    /// its only voter.
+    /// Opens a group from its log and from what is applied.
     pub fn open(
-        log: &impl LogStore,
+        log: &mut impl LogStore,
         id: GroupId,
-        peer: u64,
         applied: &Applied,
-        seed: u64,
+        config: GroupConfig,
     ) -> Result<Group, StoreFault> {
         let ballot = log.ballot(id)?.unwrap_or_default();
         let base = (applied.position.0, applied.term);
-        let mut entries = VecDeque::new();
-        if let Some((first, last)) = log.bounds(id)?
-            && last > base.0
-        {
-            if first > base.0 + 1 {
-                return Err(StoreFault::Corrupt(format!(
-                    "group {}: the log begins at {first}, the state ends at {}",
-                    id.0, base.0
-                )));
-            }
-            let mut from = base.0 + 1;
-            while from <= last {
-                for entry in log.entries(id, from, last + 1, APPLY_BYTES)? {
-                    from = entry.index + 1;
-                    entries.push_back(entry_in(entry));
-                }
-            }
-        }
+        let mut tail = Tail::open(log, id, base)?;
         let mut hard = HardState::default();
         hard.set_term(ballot.term.max(base.1));
         hard.set_vote(if ballot.term >= base.1 { ballot.vote } else { 0 });
         // A commit index may lag behind what was applied; it never did more than that.
-        hard.set_commit(ballot.commit.max(base.0).min(base.0 + entries.len() as u64));
-        let voters = if applied.voters.is_empty() { vec![peer] } else { applied.voters.clone() };
-        let tail = Tail { hard, conf: ConfState::from((voters, vec![])), base, entries };
-        let config = Config {
-            id: peer,
+        hard.set_commit(ballot.commit.max(base.0).min(tail.last()));
+        tail.hard = hard;
+        tail.conf = conf_in(&config.replicas);
+        let settings = Config {
+            id: config.peer,
             election_tick: ELECTION_TICKS,
             heartbeat_tick: 1,
             applied: base.0,
-            max_size_per_msg: 1024 * 1024,
+            max_size_per_msg: READ_BYTES,
             max_committed_size_per_ready: APPLY_BYTES,
-            max_inflight_msgs: 256,
+            max_uncommitted_size: UNCOMMITTED_BYTES,
+            max_inflight_msgs: INFLIGHT_MESSAGES,
             check_quorum: true,
             pre_vote: true,
+            // The crate may join entries to an empty message that they do not follow.
+            batch_append: false,
+            priority: config.priority,
             ..Config::default()
         };
         let logger = slog::Logger::root(slog::Discard, slog::o!());
-        let node = RawNode::new(&config, tail, &logger)
+        let node = RawNode::new(&settings, tail, &logger)
             .map_err(|e| StoreFault::Corrupt(format!("group {}: {e}", id.0)))?;
-        let mut group = Group { id, node, rng: Rng::new(seed), timeout: (u64::MAX, ELECTION_TICKS) };
+        let mut group = Group {
+            id,
+            node,
+            rng: Rng::new(config.seed),
+            timeout: (u64::MAX, ELECTION_TICKS),
+            ticks: 0,
+            heard: (0, 0, 0),
+            lease: Lease::default(),
+            handed_over: 0,
+        };
         group.repeatable();
         Ok(group)
     }
@@ -110,19 +178,54 @@ impl Group {
         self.node.raft.set_randomized_election_timeout(self.timeout.1);
     }
 
-    /// Whether this replica is the only voter.
-    pub fn is_alone(&self) -> bool {
-        self.node.store().conf.voters == [self.node.raft.id]
+    /// This replica's Raft id.
+    pub fn peer(&self) -> u64 {
+        self.node.raft.id
     }
 
-    /// Whether this replica orders writes now.
+    /// Whether this replica is the only one.
+    pub fn is_alone(&self) -> bool {
+        self.is_sole_voter() && self.node.store().conf.learners.is_empty()
+    }
+
+    /// Whether this replica is the only voter: there is nobody whom it could contradict.
+    pub fn is_sole_voter(&self) -> bool {
+        let conf = &self.node.store().conf;
+        conf.voters == [self.node.raft.id] && conf.voters_outgoing.is_empty()
+    }
+
+    /// Whether this replica orders writes now, as far as it knows.
     pub fn leads(&self) -> bool {
         self.node.raft.state == StateRole::Leader
+    }
+
+    /// The leader, if one is known.
+    pub fn leader(&self) -> Option<u64> {
+        Some(self.node.raft.leader_id).filter(|&peer| peer != 0)
     }
 
     /// The present term.
     pub fn term(&self) -> u64 {
         self.node.raft.term
+    }
+
+    /// Index of the last entry.
+    pub fn last(&self) -> u64 {
+        self.node.raft.raft_log.last_index()
+    }
+
+    /// The replica set, as far as it is applied.
+    pub fn replicas(&self) -> Replicas {
+        conf_out(&self.node.store().conf)
+    }
+
+    /// Every other replica.
+    pub fn others(&self) -> Vec<u64> {
+        let own = self.node.raft.id;
+        let mut others: Vec<u64> = self.node.raft.prs().iter().map(|(&peer, _)| peer).collect();
+        others.retain(|&peer| peer != own);
+        others.sort_unstable();
+        others
     }
 
     /// Stands for election at once: a group of one has nobody to wait for.
@@ -134,6 +237,7 @@ impl Group {
 
     /// About 100 ms have passed.
     pub fn tick(&mut self) {
+        self.ticks = self.ticks.saturating_add(1);
         self.node.tick();
         self.repeatable();
     }
@@ -145,165 +249,300 @@ impl Group {
         }
         let result = self.node.propose(Vec::new(), data);
         self.repeatable();
-        result.map_err(|_| Fault::Busy)?;
-        Ok(self.node.raft.raft_log.last_index())
+        match result {
+            Ok(()) => Ok(self.last()),
+            Err(_) if self.node.raft.lead_transferee.is_some() => Err(Fault::Unavailable),
+            Err(_) => Err(Fault::Busy),
+        }
+    }
+
+    /// Proposes another replica set. Refused while one is under way.
+    pub fn propose_change(&mut self, change: &ReplicaChange) -> Result<u64, Fault> {
+        if !self.leads() {
+            return Err(Fault::Unavailable);
+        }
+        let conf = &self.node.store().conf;
+        if self.node.raft.has_pending_conf() || !conf.voters_outgoing.is_empty() {
+            return Err(Fault::Busy);
+        }
+        let result = self.node.propose_conf_change(Vec::new(), change.to_raft());
+        self.repeatable();
+        result.map_err(|_| Fault::Unavailable)?;
+        Ok(self.last())
+    }
+
+    /// A committed change is applied. Returns the new replica set.
+    pub fn change(&mut self, change: &ReplicaChange) -> Result<Replicas, StoreFault> {
+        let conf = self
+            .node
+            .apply_conf_change(&change.to_raft())
+            .map_err(|e| StoreFault::Corrupt(format!("group {}: {e}", self.id.0)))?;
+        self.node.mut_store().conf = conf;
+        if self.leads() && !self.node.raft.promotable() {
+            // Without a vote it must not go on; the crate would, and trip over itself.
+            self.resign();
+        }
+        self.repeatable();
+        Ok(self.replicas())
+    }
+
+    /// Leads no more, at once; somebody else will be elected.
+    pub fn resign(&mut self) {
+        let term = self.term();
+        self.node.raft.become_follower(term, 0);
+        self.repeatable();
+    }
+
+    /// Hands leadership over. Proposals are refused until it is done or an election time-out has passed.
+    pub fn hand_over(&mut self, to: u64) {
+        if self.leads() && to != self.peer() && self.node.store().conf.voters.contains(&to) {
+            self.handed_over = self.term();
+            self.node.transfer_leader(to);
+            self.repeatable();
+        }
+    }
+
+    /// Whether this leader has begun to hand over in this term. It may read under no lease any more.
+    pub fn has_handed_over(&self) -> bool {
+        self.handed_over == self.term()
+    }
+
+    /// The voter that holds most of the log, if it holds all of it: who can take over at once.
+    pub fn successor(&self, preferred: Option<u64>) -> Option<u64> {
+        let last = self.last();
+        let voters = &self.node.store().conf.voters;
+        let fit = |&peer: &u64| {
+            let progress = self.node.raft.prs().get(peer);
+            peer != self.peer() && progress.is_some_and(|p| p.recent_active && p.matched == last)
+        };
+        preferred
+            .filter(|peer| voters.contains(peer) && fit(peer))
+            .or_else(|| voters.iter().copied().filter(fit).min())
+    }
+
+    /// A message from another replica. `at_most`: the last position whose commit it may speak of, for a
+    /// replica that cannot apply now.
+    pub fn step(&mut self, from: u64, body: PeerBody) -> Result<(), Unheard> {
+        let (term, sent, echo) = match &body {
+            PeerBody::Append { term, sent, .. } | PeerBody::Heartbeat { term, sent, .. } => (*term, *sent, 0),
+            PeerBody::Appended { term, echo, .. } | PeerBody::Alive { term, echo, .. } => (*term, 0, *echo),
+            _ => (0, 0, 0),
+        };
+        let message = body.into_raft(from, self.peer()).ok_or(Unheard::Refused)?;
+        self.examine(&message)?;
+        self.node.step(message).map_err(|_| Unheard::Refused)?;
+        self.repeatable();
+        if echo != 0 && self.leads() && term == self.term() {
+            self.lease.echoed(term, from, echo);
+        }
+        // Only now has this replica promised not to vote for anybody else for a while.
+        if sent != 0 && self.leader() == Some(from) && term == self.term() {
+            let last = if self.heard.0 == from && self.heard.1 == term { self.heard.2 } else { 0 };
+            self.heard = (from, term, sent.max(last));
+        }
+        Ok(())
+    }
+
+    /// What the crate must not be shown.
+    fn examine(&self, message: &Message) -> Result<(), Unheard> {
+        let raft = &self.node.raft;
+        let last = raft.raft_log.last_index();
+        match message.get_msg_type() {
+            // Before the start this replica may have promised its vote to a leader for that long.
+            MessageType::MsgRequestVote | MessageType::MsgRequestPreVote
+                if self.ticks < ELECTION_TICKS && !self.is_sole_voter() =>
+            {
+                return Err(Unheard::Refused);
+            }
+            MessageType::MsgHeartbeat if message.term >= raft.term && message.commit > last => {
+                return Err(Unheard::RolledBack);
+            }
+            MessageType::MsgAppend if message.term >= raft.term => {
+                let committed = raft.raft_log.committed;
+                let contradicts = message.get_entries().iter().any(|entry| {
+                    entry.index <= committed
+                        && raft.raft_log.term(entry.index).is_ok_and(|term| term != 0 && term != entry.term)
+                });
+                if contradicts {
+                    return Err(Unheard::RolledBack);
+                }
+            }
+            MessageType::MsgAppendResponse if message.index > last || message.reject_hint > last => {
+                return Err(Unheard::Refused);
+            }
+            // Forwarded once is enough.
+            MessageType::MsgReadIndex if !self.leads() => return Err(Unheard::Refused),
+            // A sole voter would lead at once, with a log that is not on disk yet.
+            MessageType::MsgTimeoutNow if !raft.raft_log.unstable_entries().is_empty() => {
+                return Err(Unheard::Refused);
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Whether there is anything to write or apply.
     pub fn has_ready(&self) -> bool {
-        self.node.has_ready()
+        self.node.has_ready() || self.node.store().wants()
     }
 
-    /// Adds what must be written to the turn's batch.
-    pub fn collect(&mut self, batch: &mut LogBatch) -> Option<Pending> {
+    /// Reads from the log store what slow followers need.
+    pub fn fetch(&mut self, log: &impl LogStore) -> Result<(), StoreFault> {
+        for _ in 0..FETCHES {
+            let Some(wanted) = self.node.mut_store().take_wanted() else { break };
+            let id = self.id;
+            self.node.mut_store().fetch(log, id, &wanted)?;
+            self.node.on_entries_fetched(wanted.context);
+            self.node.mut_store().forget_fetched();
+        }
+        self.repeatable();
+        Ok(())
+    }
+
+    /// Adds what must be written to the turn's batch. Also returns the messages that need no persistence.
+    pub fn collect(&mut self, now: Now, batch: &mut LogBatch) -> Option<Collected> {
         if !self.node.has_ready() {
             return None;
         }
         let mut ready = self.node.ready();
         let committed = ready.take_committed_entries();
         let entries = ready.take_entries();
+        let mut early = ready.take_messages();
+        let mut late = ready.take_persisted_messages();
+        if let Some(hard) = ready.hs() {
+            let ballot = Ballot { term: hard.get_term(), vote: hard.get_vote(), commit: hard.get_commit() };
+            batch.ballots.push((self.id, ballot));
+            let old = &self.node.store().hard;
+            if (old.term, old.vote) != (hard.term, hard.vote) {
+                // A sole voter leads the moment it stands: it must not lead in a term it could forget.
+                late.splice(..0, early.drain(..));
+            }
+            let hard = hard.clone();
+            self.node.mut_store().hard = hard;
+        }
         if !entries.is_empty() {
             batch.entries.push((self.id, entries.iter().map(entry_out).collect()));
             self.node.mut_store().append(entries);
         }
-        if let Some(hard) = ready.hs() {
-            let ballot = Ballot { term: hard.get_term(), vote: hard.get_vote(), commit: hard.get_commit() };
-            batch.ballots.push((self.id, ballot));
-            let hard = hard.clone();
-            self.node.mut_store().hard = hard;
-        }
-        Some(Pending { ready, committed })
+        let early = self.outgoing(now, early);
+        Some((Pending { ready, committed, late }, early))
     }
 
-    /// What was collected is on disk: returns what is committed now, in order.
-    pub fn persisted(&mut self, pending: Pending) -> Vec<Committed> {
-        let Pending { ready, mut committed } = pending;
-        let mut light = self.node.advance(ready);
+    /// What was collected is on disk: returns what is valid now. When the committed entries are applied,
+    /// [`Group::applied`] must be called.
+    pub fn persisted(&mut self, now: Now, pending: Pending) -> Persisted {
+        let Pending { mut ready, mut committed, mut late } = pending;
+        let reads = ready.take_read_states();
+        let mut light = self.node.advance_append(ready);
         if let Some(commit) = light.commit_index() {
             self.node.mut_store().hard.set_commit(commit);
         }
         committed.append(&mut light.take_committed_entries());
-        self.node.advance_apply();
+        late.append(&mut light.take_messages());
         self.repeatable();
-        committed.into_iter().map(committed_out).collect()
-    }
-
-    /// Everything up to here is applied. A group of one needs it no longer in memory.
-    pub fn applied(&mut self, index: u64, term: u64) {
-        if self.is_alone() {
-            self.node.mut_store().compact(index, term);
+        Persisted {
+            committed: committed.into_iter().map(committed_out).collect(),
+            messages: self.outgoing(now, late),
+            reads: reads.into_iter().map(|ReadState { index, request_ctx }| (request_ctx, index)).collect(),
         }
     }
+
+    /// All that was committed is applied. What is far enough behind leaves memory.
+    pub fn applied(&mut self) {
+        self.node.advance_apply();
+        self.repeatable();
+        let keep = if self.is_alone() { 0 } else { TAIL_BYTES };
+        let applied = self.node.raft.raft_log.applied();
+        self.node.mut_store().trim(applied, keep);
+    }
+
+    /// From where on the log must be kept, beyond what is in the state up to `position`, for followers
+    /// that are at most `slack` entries behind.
+    pub fn keep_from(&self, position: u64, slack: u64) -> u64 {
+        if self.is_alone() {
+            return position + 1;
+        }
+        let floor = position.saturating_sub(slack) + 1;
+        let own = self.peer();
+        let others = self.node.raft.prs().iter().filter(|(peer, _)| **peer != own);
+        let behind = others.map(|(_, progress)| progress.matched).min().unwrap_or(0);
+        if self.leads() { (behind + 1).clamp(floor, position + 1) } else { floor }
+    }
+
+    /// Peers that need what the log no longer holds: they must be sent a snapshot.
+    pub fn lacking(&mut self) -> BTreeSet<u64> {
+        self.node.mut_store().take_lacking()
+    }
+
+    /// The log store holds nothing before `first` any more.
+    pub fn compacted(&mut self, first: u64) {
+        self.node.mut_store().compacted(first);
+    }
+
+    /// Asks a majority whether this replica's leader still leads, to answer reads. The answer comes with
+    /// [`Group::persisted`], or never.
+    pub fn read_index(&mut self, context: Vec<u8>) {
+        self.node.read_index(context);
+        self.repeatable();
+    }
+
+    /// Until when nobody else can lead, if that is certain. To be asked only once an entry of the present
+    /// term is applied.
+    pub fn lease(&self, now: Now) -> Option<crate::time::Monotonic> {
+        if !self.leads() || self.has_handed_over() {
+            return None;
+        }
+        let conf = &self.node.store().conf;
+        let sets = [conf.voters.as_slice(), conf.voters_outgoing.as_slice()];
+        self.lease.until(now.mono, self.term(), self.peer(), &sets)
+    }
+
+    fn outgoing(&mut self, now: Now, messages: Vec<Message>) -> PeerMessages {
+        let sent = Lease::stamp(now.mono);
+        let mut out = Vec::with_capacity(messages.len());
+        for mut message in messages {
+            let (leader, term, heard) = self.heard;
+            let echo = if message.to == leader && message.term == term { heard } else { 0 };
+            let to = message.to;
+            out.extend(PeerBody::of(&mut message, sent, echo).map(|body| (to, body)));
+        }
+        out
+    }
 }
 
-fn entry_in(entry: LogEntry) -> Entry {
-    let mut out = Entry::default();
-    out.set_entry_type(match entry.kind {
-        0 => EntryType::EntryNormal,
-        1 => EntryType::EntryConfChange,
-        _ => EntryType::EntryConfChangeV2,
-    });
-    out.set_index(entry.index);
-    out.set_term(entry.term);
-    out.set_data(entry.data.into());
-    out
+fn conf_in(replicas: &Replicas) -> ConfState {
+    ConfState {
+        voters: replicas.voters.clone(),
+        voters_outgoing: replicas.outgoing.clone(),
+        learners: replicas.learners.clone(),
+        learners_next: replicas.learners_next.clone(),
+        auto_leave: replicas.auto_leave,
+        ..ConfState::default()
+    }
 }
 
-fn entry_out(entry: &Entry) -> LogEntry {
-    let kind = match entry.get_entry_type() {
-        EntryType::EntryNormal => 0,
-        EntryType::EntryConfChange => 1,
-        EntryType::EntryConfChangeV2 => 2,
+fn conf_out(conf: &ConfState) -> Replicas {
+    let sorted = |peers: &[u64]| {
+        let mut peers = peers.to_vec();
+        peers.sort_unstable();
+        peers
     };
-    LogEntry { index: entry.get_index(), term: entry.get_term(), kind, data: entry.get_data().to_vec() }
+    Replicas {
+        voters: sorted(&conf.voters),
+        outgoing: sorted(&conf.voters_outgoing),
+        learners: sorted(&conf.learners),
+        learners_next: sorted(&conf.learners_next),
+        auto_leave: conf.auto_leave,
+    }
 }
 
 fn committed_out(entry: Entry) -> Committed {
-    let normal = entry.get_entry_type() == EntryType::EntryNormal && !entry.get_data().is_empty();
-    Committed {
-        index: entry.get_index(),
-        term: entry.get_term(),
-        data: normal.then(|| entry.get_data().to_vec()),
-    }
-}
-
-/// The end of the log, in memory.
-struct Tail {
-    hard: HardState,
-    conf: ConfState,
-    /// Index and term of the entry before the first.
-    base: (u64, u64),
-    entries: VecDeque<Entry>,
-}
-
-impl Tail {
-    fn append(&mut self, new: Vec<Entry>) {
-        let first = new[0].get_index();
-        debug_assert!(first > self.base.0, "entries that are applied are never replaced");
-        self.entries.truncate((first - self.base.0 - 1) as usize);
-        self.entries.extend(new);
-    }
-
-    fn compact(&mut self, index: u64, term: u64) {
-        if index > self.base.0 {
-            self.entries.drain(..((index - self.base.0) as usize).min(self.entries.len()));
-            self.base = (index, term);
+    let what = match entry.get_entry_type() {
+        EntryType::EntryNormal if entry.get_data().is_empty() => CommittedKind::Nothing,
+        EntryType::EntryNormal => CommittedKind::Command(entry.get_data().to_vec()),
+        EntryType::EntryConfChange | EntryType::EntryConfChangeV2 => {
+            CommittedKind::Change(ReplicaChange::of(&entry).unwrap_or_default())
         }
-    }
-}
-
-impl Storage for Tail {
-    fn initial_state(&self) -> raft::Result<RaftState> {
-        Ok(RaftState { hard_state: self.hard.clone(), conf_state: self.conf.clone() })
-    }
-
-    fn entries(
-        &self,
-        low: u64,
-        high: u64,
-        max_size: impl Into<Option<u64>>,
-        _context: GetEntriesContext,
-    ) -> raft::Result<Vec<Entry>> {
-        if low <= self.base.0 {
-            return Err(raft::Error::Store(StorageError::Compacted));
-        }
-        let mut left = max_size.into().unwrap_or(u64::MAX);
-        let range = self.entries.range((low - self.base.0 - 1) as usize..(high - self.base.0 - 1) as usize);
-        let mut out: Vec<Entry> = Vec::new();
-        for entry in range {
-            let size = entry.get_data().len() as u64 + 24;
-            if !out.is_empty() && size > left {
-                break;
-            }
-            left = left.saturating_sub(size);
-            out.push(entry.clone());
-        }
-        Ok(out)
-    }
-
-    fn term(&self, index: u64) -> raft::Result<u64> {
-        if index == self.base.0 {
-            return Ok(self.base.1);
-        }
-        if index < self.base.0 {
-            return Err(raft::Error::Store(StorageError::Compacted));
-        }
-        match self.entries.get((index - self.base.0 - 1) as usize) {
-            Some(entry) => Ok(entry.get_term()),
-            None => Err(raft::Error::Store(StorageError::Unavailable)),
-        }
-    }
-
-    fn first_index(&self) -> raft::Result<u64> {
-        Ok(self.base.0 + 1)
-    }
-
-    fn last_index(&self) -> raft::Result<u64> {
-        Ok(self.base.0 + self.entries.len() as u64)
-    }
-
-    fn snapshot(&self, _request_index: u64, _to: u64) -> raft::Result<Snapshot> {
-        // Nobody but this replica is in the group yet.
-        Err(raft::Error::Store(StorageError::SnapshotTemporarilyUnavailable))
-    }
+    };
+    Committed { index: entry.get_index(), term: entry.get_term(), what }
 }

@@ -1,7 +1,8 @@
 //! The replica of one partition on one member: a Raft group's member and its state machine.
 //!
 //! Reading order: [`command`] (what it is told), [`query`] (what it is asked), [`apply`] (what a command
-//! does to rows), [`read`], [`delta`], [`group`] (Raft).
+//! does to rows), [`read`], [`delta`], [`group`] (Raft) with what replicas say to each other ([`peer`]),
+//! what of the log is in memory, and leases.
 //!
 //! Must never learn: threads, sockets, other partitions' rows.
 
@@ -9,5 +10,8 @@ pub mod apply;
 pub mod command;
 pub mod delta;
 pub mod group;
+mod lease;
+pub mod peer;
 pub mod query;
 pub mod read;
+mod tail;

@@ -6,7 +6,7 @@ use gomer_core::fault::Fault;
 use gomer_core::id::{AppId, Id, Partition, Root};
 use gomer_core::ring::partition::PartitionCount;
 use gomer_core::rng::Rng;
-use gomer_core::shard::{Effect, Input, Shard, ShardConfig, Ticket};
+use gomer_core::shard::{Effect, Input, LOG_SLACK, Shard, ShardConfig, Ticket};
 
 use gomer_core::store::map::{MapLog, MapState};
 use gomer_core::store::memtable::Checkpoint;
@@ -69,6 +69,9 @@ impl World {
             partitions: self.partitions,
             vnodes: self.partitions.all().collect(),
             peer: 1,
+            replicas: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            log_slack: LOG_SLACK,
             seed: self.starts,
             checkpoint_bytes: 1,
         }
@@ -131,6 +134,9 @@ impl World {
                     panic!("partition {} is suspect: {fault}", partition.0)
                 }
                 Effect::Changed { .. } | Effect::MetaChanged { .. } => {}
+                Effect::NotLeader { .. } | Effect::ReadIndex { .. } | Effect::ToPeer { .. } => {
+                    panic!("a group of one has nobody to talk to")
+                }
             }
         }
     }

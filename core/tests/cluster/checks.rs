@@ -1,0 +1,171 @@
+//! What must hold after every turn, whatever happens.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use gomer_core::id::{Partition, Position};
+use gomer_core::ring::partition::PartitionCount;
+use gomer_core::rows::applied::{self, Applied};
+use gomer_core::rows::key::{KeyWriter, after_prefix};
+use gomer_core::rows::txn::row_hash;
+use gomer_core::rows::{Kind, get};
+use gomer_core::store::{Direction, GroupId, LogEntry, LogStore, StateRead, StoreFault};
+
+use crate::world::Member;
+
+#[derive(Debug, Default)]
+pub struct Checks {
+    /// The log of each partition, as somebody has applied it.
+    committed: BTreeMap<(Partition, u64), LogEntry>,
+    digests: BTreeMap<(Partition, u64), u64>,
+    /// How far each member's log is compared.
+    seen: BTreeMap<(usize, Partition), u64>,
+    leaders: BTreeMap<(Partition, u64), usize>,
+    /// The latest position that anybody was told of.
+    told: BTreeMap<Partition, u64>,
+    pub suspects: Vec<(usize, Partition, StoreFault)>,
+    pub crashes_left: u64,
+    pub crash_one_in: u64,
+    /// Members that come back.
+    pub down: Vec<(Duration, usize)>,
+    /// Leaders that were seen: a run without changes of leadership shows little.
+    pub elections: usize,
+}
+
+fn group(partition: Partition) -> GroupId {
+    GroupId(u64::from(partition.0) + 1)
+}
+
+impl Checks {
+    pub fn started(&mut self, member: usize) {
+        self.seen.retain(|key, _| key.0 != member);
+    }
+
+    /// A member has taken a turn.
+    pub fn turned(&mut self, members: &mut [Member], member: usize, partitions: PartitionCount) {
+        let m = &mut members[member];
+        let shard = m.shard.as_ref().expect("it runs");
+        let reader = shard.reader();
+        for partition in partitions.all() {
+            if let Some(term) = shard.leader_term(partition) {
+                let first = self.leaders.entry((partition, term)).or_insert_with(|| {
+                    self.elections += 1;
+                    member
+                });
+                assert_eq!(*first, member, "two leaders in term {term} of partition {}", partition.0);
+            }
+            let Some(position) = shard.position(partition) else { continue };
+            let seen = self.seen.entry((member, partition)).or_default();
+            if position.0 == *seen {
+                continue;
+            }
+            let applied: Applied =
+                get(&reader.view(), &applied::key(partition)).expect("rows check").expect("it has applied");
+            assert_eq!(applied.position, position, "what is published is what is applied");
+            let Some((first, last)) = m.log.bounds(group(partition)).expect("a map") else {
+                continue;
+            };
+            assert!(last >= position.0, "applied is in the log");
+            let from = first.max(*seen + 1);
+            for entry in m.log.entries(group(partition), from, position.0 + 1, u64::MAX).expect("a map") {
+                let key = (partition, entry.index);
+                let known = self.committed.entry(key).or_insert_with(|| entry.clone());
+                assert_eq!(*known, entry, "a committed prefix of partition {} has changed", partition.0);
+            }
+            let digest = *self.digests.entry((partition, position.0)).or_insert(applied.digest);
+            assert_eq!(
+                digest, applied.digest,
+                "replicas of partition {} differ at position {position}",
+                partition.0
+            );
+            *seen = position.0;
+        }
+    }
+
+    /// A client is told that its write is done.
+    pub fn acknowledged(
+        &mut self,
+        members: &mut [Member],
+        partition: Partition,
+        position: Position,
+        voters: usize,
+    ) {
+        let told = self.told.entry(partition).or_default();
+        *told = position.0.max(*told);
+        let entry = self.committed.get(&(partition, position.0)).expect("acknowledged is applied");
+        let holds = |m: &Member| {
+            let log = m.log.durable();
+            match log.bounds(group(partition)).expect("a map") {
+                // Compacted is in the state, which is synced before.
+                Some((first, _)) if first > position.0 => true,
+                Some((_, last)) if last >= position.0 => {
+                    let found = log.entries(group(partition), position.0, position.0 + 1, 1).expect("a map");
+                    found[0] == *entry
+                }
+                _ => false,
+            }
+        };
+        let copies = members.iter().take(voters).filter(|m| holds(m)).count();
+        assert!(
+            copies > voters / 2,
+            "position {position} of partition {} is acknowledged, and on the disks of {copies} of {voters}",
+            partition.0
+        );
+    }
+
+    /// What a read that begins now must see.
+    pub fn floor(&self, partition: Partition) -> u64 {
+        self.told.get(&partition).copied().unwrap_or(0)
+    }
+
+    /// A read has ended.
+    pub fn read(&mut self, how: &str, partition: Partition, position: u64, floor: u64) {
+        assert!(
+            position >= floor,
+            "a {how} read of partition {} saw position {position}, and {floor} was known before it began",
+            partition.0
+        );
+        let told = self.told.entry(partition).or_default();
+        *told = position.max(*told);
+    }
+
+    pub fn suspect(&mut self, member: usize, partition: Partition, fault: StoreFault) {
+        self.suspects.push((member, partition, fault));
+    }
+
+    /// After all has healed: the rows themselves, and that nothing is missing.
+    pub fn healed(&self, members: &[Member], partitions: PartitionCount) {
+        assert_eq!(self.suspects, [], "nobody's disk was hurt");
+        for partition in partitions.all() {
+            let rows: Vec<_> = members.iter().map(|m| replicated(m, partition)).collect();
+            for (member, of) in rows.iter().enumerate() {
+                assert_eq!(*of, rows[0], "rows of member {member}, partition {}", partition.0);
+            }
+            let shard = members[0].shard.as_ref().expect("it runs");
+            let position = shard.position(partition).expect("it has state");
+            assert!(position.0 >= self.floor(partition), "what was told is lost");
+            let sum = rows[0].iter().fold(0u64, |sum, (key, row)| sum.wrapping_add(row_hash(key, row)));
+            let reader = shard.reader();
+            let applied: Applied =
+                get(&reader.view(), &applied::key(partition)).expect("rows check").expect("it has applied");
+            assert_eq!(applied.digest, sum, "the digest is that of the rows");
+        }
+    }
+}
+
+/// The rows that every replica must have.
+pub fn replicated(member: &Member, partition: Partition) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let reader = member.shard.as_ref().expect("it runs").reader();
+    let from = KeyWriter::of_partition(partition, Kind::Node).end();
+    let to = after_prefix(&KeyWriter::of_partition(partition, Kind::Touched).end());
+    let mut rows = BTreeMap::new();
+    reader
+        .view()
+        .scan(&from, &to, Direction::Up, &mut |key, row| {
+            rows.insert(key.to_vec(), row.to_vec());
+            ControlFlow::Continue(())
+        })
+        .expect("rows check");
+    rows
+}
