@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod bench;
 mod program;
 
 /// Chosen here and not in the library, so that whoever embeds the library chooses for themselves.

@@ -9,6 +9,7 @@ use super::exit::{End, Exit};
 use super::settings::{KEYS, Settings};
 use super::sources::Sources;
 use super::{logs, operator, reference, serve};
+use crate::bench;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
@@ -23,6 +24,8 @@ pub fn main() -> ExitCode {
 fn run(matches: &ArgMatches) -> Result<(), End> {
     match matches.subcommand() {
         None => serve(matches),
+        Some(("bench", matches)) => bench::run(matches),
+        Some((bench::HELLO_SERVER, _)) => bench::run_hello(),
         Some(("app", matches)) => operator::app(matches),
         Some(("key", matches)) => operator::key(matches),
         Some(("serve", matches)) => serve(matches),
@@ -70,6 +73,8 @@ fn command() -> Command {
         )
         .subcommand(operator::app_command())
         .subcommand(operator::key_command())
+        .subcommand(bench::command())
+        .subcommand(bench::hello_command())
         .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
         .subcommand(docs)
 }
