@@ -113,12 +113,14 @@ impl Script for Greeting {
     }
 }
 
-/// Measures scripts against a target, compared with the bare server, and gives the scripts back.
+/// Measures scripts against a target, compared with the bare server, and gives the scripts back. `weight` is how many
+/// operations one request counts for.
 pub fn compared<S: Script>(
     options: &Options,
     bench: &str,
     target: &Target,
     scripts: Vec<S>,
+    weight: u64,
 ) -> Result<(Report, Vec<S>), End> {
     let span = options.span();
     let mut hello = Hello::start(options.connections)?;
@@ -128,7 +130,7 @@ pub fn compared<S: Script>(
     hello.run(span / 2)?;
     let rate = closed.tally.per_second() / 2.0;
     let (paced, scripts) = drive(target.address, scripts, Pace::PerSecond(rate), span)?;
-    let mut report = report(options, bench, &closed, closed.tally.ops, &hello);
+    let mut report = report(options, bench, &closed, closed.tally.ops * weight, &hello);
     report.errors += warm.errors + paced.errors;
     latencies(&mut report, &paced);
     complain([&warm, &closed.tally, &paced]);

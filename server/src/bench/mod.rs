@@ -161,8 +161,8 @@ mod tests {
     fn options_have_defaults_and_bounds() {
         let options = options_of("bench hello").unwrap();
         assert_eq!((options.seconds, options.connections, options.members), (10, 64, 1));
-        let options = options_of("bench graph --seconds 3 --connections 8").unwrap();
-        assert_eq!((options.seconds, options.connections, options.in_process), (3, 8, false));
+        let options = options_of("bench graph --seconds 3 --connections 8 --in-process").unwrap();
+        assert_eq!((options.seconds, options.connections, options.in_process), (3, 8, true));
         assert_eq!(options_of("bench hello --in-process").unwrap_err().code, Exit::Usage);
         assert_eq!(options_of("bench graph --members 3").unwrap_err().code, Exit::Usage);
         for line in

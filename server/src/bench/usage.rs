@@ -17,6 +17,16 @@ pub fn resident(pid: u32) -> Option<u64> {
     resident_of(&statm, rustix::param::page_size() as u64)
 }
 
+/// Files and sockets that this process may have open.
+pub fn files_max() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    match line.split_whitespace().next()? {
+        "unlimited" => Some(usize::MAX),
+        number => number.parse().ok(),
+    }
+}
+
 /// proc(5): fields 14 and 15 of `stat`. The name in field 2 may hold anything, also blanks and parentheses.
 fn cpu_of(stat: &str, ticks_per_second: u64) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(") ")?;
@@ -55,5 +65,6 @@ mod tests {
     fn this_process_has_used_something() {
         assert!(resident(std::process::id()).unwrap() > 100_000);
         assert!(cpu(std::process::id()).is_some());
+        assert!(files_max().unwrap() > 10);
     }
 }

@@ -65,6 +65,13 @@ impl World {
         Ok(world)
     }
 
+    /// Goes on with another process on the same data.
+    pub fn restarted(&mut self, server: Server) -> Result<(), End> {
+        self.address = server.address()?;
+        self.server = server;
+        Ok(())
+    }
+
     /// Requests of the app's own server.
     pub fn as_server(&self) -> Requests {
         Requests::new(&self.client_key, Some(&self.server_key))
@@ -169,7 +176,7 @@ impl World {
             // The page is renewed every 100 ms.
             std::thread::sleep(Duration::from_millis(150));
             let now = self.counters()?;
-            if now.waiting == 0 && now.rows == before.rows {
+            if now.steps + now.fanouts == 0 && now.rows == before.rows {
                 return Ok(now);
             }
             if Instant::now() > until {
@@ -189,8 +196,10 @@ pub struct Counters {
     pub entries: u64,
     /// Syncs of the log.
     pub syncs: u64,
-    /// Steps and fan-outs that are under way.
-    pub waiting: u64,
+    /// Fan-outs under way.
+    pub fanouts: u64,
+    /// Steps that wait to be carried out.
+    pub steps: u64,
 }
 
 impl Counters {
@@ -203,7 +212,8 @@ impl Counters {
                 "gomer_rows_written_total" => counters.rows += value,
                 "gomer_log_entries_total" => counters.entries += value,
                 "gomer_log_syncs_total" => counters.syncs += value,
-                "gomer_steps_waiting" | "gomer_fanouts_running" => counters.waiting += value,
+                "gomer_steps_waiting" => counters.steps += value,
+                "gomer_fanouts_running" => counters.fanouts += value,
                 _ => {}
             }
         }
@@ -216,7 +226,8 @@ impl Counters {
             rows: self.rows.saturating_sub(before.rows),
             entries: self.entries.saturating_sub(before.entries),
             syncs: self.syncs.saturating_sub(before.syncs),
-            waiting: self.waiting,
+            fanouts: self.fanouts,
+            steps: self.steps,
         }
     }
 }
@@ -296,9 +307,9 @@ mod tests {
                     gomer_log_entries_total{shard=\"0\"} 7\ngomer_log_syncs_total{shard=\"0\"} 3\n\
                     gomer_steps_waiting 5\ngomer_fanouts_running 1\ngomer_watching 9\n";
         let counters = Counters::of(page);
-        assert_eq!(counters, Counters { rows: 42, entries: 7, syncs: 3, waiting: 6 });
+        assert_eq!(counters, Counters { rows: 42, entries: 7, syncs: 3, fanouts: 1, steps: 5 });
         let before = Counters { rows: 40, entries: 7, ..Counters::default() };
-        assert_eq!(counters.since(&before), Counters { rows: 2, entries: 0, syncs: 3, waiting: 6 });
+        assert_eq!(counters.since(&before), Counters { rows: 2, entries: 0, syncs: 3, fanouts: 1, steps: 5 });
         assert_eq!(Counters::of("<html>"), Counters::default());
     }
 

@@ -7,6 +7,7 @@ use gomer_core::id::Id;
 use gomer_core::rng::Rng;
 use serde_json::json;
 
+use super::graph_in_process;
 use crate::bench::child::TempDir;
 use crate::bench::load::Script;
 use crate::bench::measure::{Target, compared, rows};
@@ -23,11 +24,14 @@ pub const SCENARIO: Scenario = Scenario {
     about: "LinkBench's mix of reads and writes of nodes and links",
     seconds: 10,
     connections: 64,
-    in_process: false,
+    in_process: true,
     run,
 };
 
 fn run(options: &Options) -> Result<Vec<Report>, End> {
+    if options.in_process {
+        return graph_in_process::run(options, nodes(options));
+    }
     let dir = TempDir::new()?;
     let world = World::start(dir.path())?;
     declare(&world)?;
@@ -40,7 +44,7 @@ fn run(options: &Options) -> Result<Vec<Report>, End> {
     let scripts = people.iter().enumerate().map(script).collect();
     let target = Target { address: world.address, pid: world.server.pid() };
     let before = world.quiet()?;
-    let (mut report, scripts) = compared(options, "graph", &target, scripts)?;
+    let (mut report, scripts) = compared(options, "graph", &target, scripts, 1)?;
     let written = world.quiet()?.since(&before);
     // Rows are counted over all phases, so they are set against the requests of all phases.
     let asked: u64 = scripts.iter().map(|script: &Graph| script.asked).sum();
@@ -51,12 +55,12 @@ fn run(options: &Options) -> Result<Vec<Report>, End> {
 }
 
 /// Nodes at the start: fewer for a quick look.
-pub fn nodes(options: &Options) -> usize {
+fn nodes(options: &Options) -> usize {
     if options.seconds < 5 { 2_000 } else { 20_000 }
 }
 
 /// Declares types that everybody who is signed in may read and write.
-fn declare(world: &World) -> Result<(), End> {
+pub fn declare(world: &World) -> Result<(), End> {
     let node = json!({ "name": NODE, "kind": "node", "read": "user", "write": "user" });
     world.call_as_server("graph.putType", &node)?;
     for link in LINKS {
@@ -117,7 +121,7 @@ impl Fill {
 }
 
 /// What the connections share.
-pub struct Shared {
+struct Shared {
     /// Nodes of the start that somebody deletes.
     deleted: Vec<AtomicBool>,
     /// Nodes that were added.
@@ -127,7 +131,7 @@ pub struct Shared {
 
 impl Shared {
     /// Over so many nodes.
-    pub fn new(nodes: usize) -> Shared {
+    fn new(nodes: usize) -> Shared {
         let deleted = (0..nodes).map(|_| AtomicBool::new(false)).collect();
         Shared { deleted, added: AtomicUsize::new(nodes), pool: Pool::new() }
     }
@@ -135,16 +139,18 @@ impl Shared {
 
 /// Text to take data from, without making it anew each time.
 #[derive(Clone)]
-struct Pool(Arc<Vec<u8>>);
+pub struct Pool(Arc<Vec<u8>>);
 
 impl Pool {
-    fn new() -> Pool {
+    /// Always the same.
+    pub fn new() -> Pool {
         let mut rng = Rng::new(0x9001);
         let letter = |_| b"abcdefghijklmnopqrstuvwxyz0123456789 "[rng.below(37) as usize];
         Pool(Arc::new((0..POOL_BYTES).map(letter).collect()))
     }
 
-    fn take(&self, place: usize, bytes: usize) -> &[u8] {
+    /// Some of it.
+    pub fn take(&self, place: usize, bytes: usize) -> &[u8] {
         let start = place.wrapping_mul(127) % (POOL_BYTES - bytes);
         &self.0[start..start + bytes]
     }
@@ -272,7 +278,8 @@ fn node_id(number: usize) -> Id {
     nth_id("node", number)
 }
 
-fn put_node(body: &mut Vec<u8>, id: Id, data: &[u8]) {
+/// A node with this data.
+pub fn put_node(body: &mut Vec<u8>, id: Id, data: &[u8]) {
     body.extend_from_slice(b"{\"type\":\"");
     body.extend_from_slice(NODE.as_bytes());
     body.extend_from_slice(b"\",\"id\":\"");
@@ -297,7 +304,8 @@ fn link(body: &mut Vec<u8>, kind: usize, from: usize, to: usize) {
     body.push(b'"');
 }
 
-fn put_link(body: &mut Vec<u8>, kind: usize, from: usize, to: usize, data: &[u8]) {
+/// A link between two nodes by number.
+pub fn put_link(body: &mut Vec<u8>, kind: usize, from: usize, to: usize, data: &[u8]) {
     link(body, kind, from, to);
     body.extend_from_slice(b",\"data\":\"");
     body.extend_from_slice(data);

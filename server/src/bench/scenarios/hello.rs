@@ -17,6 +17,6 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(options: &Options) -> Result<Vec<Report>, End> {
     let hello = Hello::start(options.connections)?;
-    let (report, _) = compared(options, "hello", &hello.target()?, greetings(options.connections))?;
+    let (report, _) = compared(options, "hello", &hello.target()?, greetings(options.connections), 1)?;
     Ok(vec![report])
 }

@@ -46,7 +46,7 @@ fn run(options: &Options) -> Result<Vec<Report>, End> {
     let mut reports = Vec::new();
     for (bench, cursors, items) in [("sync-0", up_to_date, 0), ("sync-20", behind, NEW)] {
         let scripts = scripts(options.connections, &callers, &cursors, items);
-        reports.push(compared(options, bench, &target, scripts)?.0);
+        reports.push(compared(options, bench, &target, scripts, 1)?.0);
     }
     Ok(reports)
 }
