@@ -3,5 +3,6 @@
 pub mod cluster;
 pub mod edges;
 pub mod http;
+pub mod peer;
 pub mod runtime;
 pub mod watch;

@@ -31,4 +31,5 @@ pub use front::Front;
 pub use limits::Limits;
 pub use service::{Body, Refusal, Request, Response, Service};
 pub use sse::{SseBody, SseEvent, SseSender};
+pub(crate) use timer::now;
 pub use timer::{TaskExecutor, TaskTimer};

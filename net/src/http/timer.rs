@@ -51,7 +51,7 @@ where
 }
 
 /// The one place where the front reads the clock. Monotonic; the simulator's own when simulated.
-pub(super) fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     // Real tokio has an `Instant` type of its own; the simulator uses std's.
     #[allow(clippy::useless_conversion)]
     tokio::time::Instant::now().into()
