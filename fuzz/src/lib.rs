@@ -3,6 +3,7 @@
 //! `tests/tests/seeds.rs` includes these files, too, and runs every input under `fuzz/seeds/` through
 //! them on stable. So an input that once crashed becomes a test by being put there.
 
+pub mod frame;
 pub mod json;
 pub mod key;
 pub mod request;
@@ -14,6 +15,7 @@ pub type Check = fn(&[u8]);
 
 /// Every check by the name of its target.
 pub const CHECKS: &[(&str, Check)] = &[
+    ("frame", frame::check),
     ("json", json::check),
     ("key", key::check),
     ("request", request::check),
