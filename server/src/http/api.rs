@@ -11,7 +11,7 @@ use hyper::Method as Verb;
 use hyper::header::{ALLOW, HeaderValue};
 
 use super::target::{NO_APP, Target};
-use super::{conditions, cors, identity, probes, render};
+use super::{conditions, cors, identity, probes, refusals, render};
 use crate::host::Host;
 use crate::limits::Decision;
 use crate::problem::{Code, Problem};
@@ -244,31 +244,7 @@ impl Service for Api {
     }
 
     fn refuse(&self, refusal: Refusal) -> Response {
-        let with =
-            |code: Code, status: u16, detail: &str| Problem { status, ..Problem::new(code).detail(detail) };
-        let problem = match refusal {
-            Refusal::HeadTooLarge => with(Code::TooLarge, 431, "The request's headers exceed 16 KiB."),
-            Refusal::TooManyHeaders => with(Code::TooLarge, 431, "The request has more than 64 headers."),
-            Refusal::UriTooLong => {
-                with(Code::TooLarge, 414, "The address is too long: send the arguments by POST.")
-            }
-            Refusal::BadRequest(reason) => Problem::new(Code::BadRequest).detail(reason),
-            Refusal::BodyTooLarge { limit } => {
-                Problem::new(Code::TooLarge).detail(format!("A body of this call has at most {limit} bytes."))
-            }
-            Refusal::BodyTooSlow => {
-                with(Code::BadRequest, 408, "The body came too slowly; nothing was done.")
-            }
-            Refusal::BodyIncomplete => {
-                Problem::new(Code::BadRequest).detail("The body ended before its length.")
-            }
-            Refusal::ContentEncoding => Problem::new(Code::UnsupportedMediaType),
-            Refusal::Busy => Problem::new(Code::Busy).retry_after(1),
-            Refusal::Draining => Problem::new(Code::Unavailable)
-                .detail("This server is shutting down; nothing was done.")
-                .retry_after(1),
-            Refusal::Panicked => Problem::new(Code::Internal),
-        };
+        let problem = refusals::problem(refusal);
         render::problem(&problem, Trace(*self.host.cluster.mint().as_bytes()))
     }
 }

@@ -8,13 +8,14 @@
 //! Must never learn: what a method does.
 //!
 //! Reading order: [`api`] (one request), `target` (paths), `identity` (who asks), `conditions` (headers
-//! that ask for something), `render` (responses), `cors`, `probes`.
+//! that ask for something), `render` (responses), `refusals` (what the front answers by itself), `cors`, `probes`.
 
 pub mod api;
 mod conditions;
 mod cors;
 mod identity;
 mod probes;
+pub(crate) mod refusals;
 mod render;
 mod target;
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::schemas::Schemas;
+use crate::http::refusals;
 use crate::problem::Code;
 use crate::registry::{Idempotency, Kind, Method, Registry, Role, Scope};
 
@@ -37,6 +38,7 @@ pub(super) fn document(registry: &Registry) -> Value {
         "components": {
             "schemas": shapes,
             "parameters": parameters(),
+            "headers": headers(),
             "securitySchemes": {
                 "clientKey": { "type": "apiKey", "in": "header", "name": "Gomer-Key", "description": "The app's client key." },
                 "bearer": { "type": "http", "scheme": "bearer",
@@ -139,49 +141,56 @@ fn responses(method: &Method, schemas: &Schemas) -> Value {
     let mut responses = Map::new();
     let done = json!({ "description": "Done.", "content": { content_type: { "schema": schema } } });
     responses.insert("200".to_owned(), done);
-    if method.kind == Kind::Query {
+    if method.kind == Kind::Query && schemas.resolve(reply)["properties"].get("rev").is_some() {
         responses
             .insert("304".to_owned(), json!({ "description": "What `If-None-Match` names is still so." }));
     }
-    let mut by_status: BTreeMap<u16, BTreeSet<&str>> = BTreeMap::new();
-    for code in codes(method) {
-        by_status.entry(code.status()).or_default().insert(code.name());
-    }
-    for (status, codes) in by_status {
-        let codes: Vec<String> = codes.into_iter().map(|code| format!("`{code}`")).collect();
-        let schema = json!({ "$ref": "#/components/schemas/Problem" });
-        let problem = json!({ "description": codes.join(", "), "content": { "application/problem+json": { "schema": schema } } });
-        responses.insert(status.to_string(), problem);
+    for (status, codes) in problems(method) {
+        responses.insert(status.to_string(), problem_of(status, &codes));
     }
     Value::Object(responses)
 }
 
-/// Every code that a call of this method may get.
-pub(super) fn codes(method: &Method) -> BTreeSet<Code> {
-    let mut codes = BTreeSet::from([
-        Code::BadRequest,
-        Code::UnknownField,
-        Code::NotFound,
-        Code::TooLarge,
-        Code::UnsupportedMediaType,
-        Code::Invalid,
-        Code::RateLimited,
-        Code::Internal,
-        Code::Corrupt,
-        Code::Busy,
-        Code::Unavailable,
-    ]);
-    if method.scope != Scope::Everywhere {
-        codes.extend([Code::Unauthenticated, Code::Forbidden]);
+/// Every answer that is a problem, by status: what the declaration leads to, and what the front says by itself.
+fn problems(method: &Method) -> BTreeMap<u16, BTreeSet<Code>> {
+    let mut by_status: BTreeMap<u16, BTreeSet<Code>> = BTreeMap::new();
+    let own = method.codes().into_iter().map(|code| (code.status(), code));
+    for (status, code) in own.chain(refusals::answers()) {
+        by_status.entry(status).or_default().insert(code);
     }
-    if method.kind == Kind::Procedure {
-        codes.extend([Code::KeyReused, Code::Timeout, Code::DiskFull]);
+    by_status
+}
+
+/// A problem with one of these codes.
+fn problem_of(status: u16, codes: &BTreeSet<Code>) -> Value {
+    let names: Vec<&str> = codes.iter().map(|code| code.name()).collect();
+    let told: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let mut response = json!({
+        "description": told.join(", "),
+        "content": { "application/problem+json": { "schema": {
+            "allOf": [{ "$ref": "#/components/schemas/Problem" }],
+            "properties": { "status": { "const": status }, "code": { "enum": names } },
+        } } },
+    });
+    let header = |name: &str| json!({ "$ref": format!("#/components/headers/{name}") });
+    match status {
+        401 => response["headers"] = json!({ "WWW-Authenticate": header("wwwAuthenticate") }),
+        429 | 503 => response["headers"] = json!({ "Retry-After": header("retryAfter") }),
+        _ => {}
     }
-    if method.idempotency == Idempotency::NaturalRev {
-        codes.insert(Code::StaleRevision);
-    }
-    codes.extend(method.errors);
-    codes
+    response
+}
+
+fn headers() -> Value {
+    json!({
+        "wwwAuthenticate": {
+            "description": "`Bearer`.", "required": true, "schema": { "type": "string" },
+        },
+        "retryAfter": {
+            "description": "When to come again, in seconds.", "required": true,
+            "schema": { "type": "integer", "minimum": 1 },
+        },
+    })
 }
 
 fn parameters() -> Value {
@@ -240,6 +249,7 @@ fn problem() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::Rate;
 
     fn real() -> Value {
         document(&Registry::new(crate::methods::all()))
@@ -277,6 +287,46 @@ mod tests {
             let method = registry.get(id).unwrap();
             assert_eq!(operation["x-gomer-role"], method.role.name());
             assert_eq!(operation["x-gomer-kind"], method.kind.name());
+        }
+    }
+
+    #[test]
+    fn every_operation_lists_what_its_declaration_and_the_front_can_answer() {
+        let document = real();
+        let registry = Registry::new(crate::methods::all());
+        for item in document["paths"].as_object().unwrap().values() {
+            let operation = item.as_object().unwrap().values().next().unwrap();
+            let method = registry.get(operation["operationId"].as_str().unwrap()).unwrap();
+            let listed: BTreeSet<u16> = operation["responses"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(|status| status.parse().unwrap())
+                .collect();
+            let mut expected =
+                BTreeSet::from([200, 400, 401, 403, 404, 408, 413, 414, 415, 422, 431, 500, 503]);
+            if method.rate != Rate::Free {
+                expected.insert(429);
+            }
+            if method.kind == Kind::Procedure || method.token_in_address {
+                expected.extend([504, 507]);
+            }
+            if method.idempotency == Idempotency::NaturalRev {
+                expected.insert(412);
+            }
+            expected.extend(method.errors.iter().map(|code| code.status()));
+            let not_modified = listed.contains(&304);
+            assert!(!not_modified || method.kind == Kind::Query, "{}", method.name);
+            expected.extend(not_modified.then_some(304));
+            assert_eq!(listed, expected, "{}", method.name);
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                let schema = &response["content"]["application/problem+json"]["schema"];
+                let Some(codes) = schema["properties"]["code"]["enum"].as_array() else { continue };
+                let own = |code: &Code| codes.iter().any(|listed| listed == code.name());
+                let all: Vec<_> = Code::ALL.into_iter().filter(own).collect();
+                assert_eq!(all.len(), codes.len(), "{} {status}", method.name);
+                assert_eq!(schema["properties"]["status"]["const"].to_string(), *status);
+            }
         }
     }
 

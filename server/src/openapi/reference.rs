@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use super::document::codes;
 use super::schemas::{SHAPES, Schemas};
 use crate::problem::Code;
 use crate::registry::{Method, Registry, Role, Scope};
@@ -51,8 +50,7 @@ fn describe(page: &mut String, method: &Method, schemas: &Schemas) {
         facts.push(format!("emits: {}", quoted(method.emits.iter().copied())));
     }
     write_line(page, format_args!("{}.", facts.join(" · ")));
-    let own: Vec<&str> =
-        method.errors.iter().filter(|code| codes(method).contains(code)).map(|code| code.name()).collect();
+    let own: Vec<&str> = method.errors.iter().map(|code| code.name()).collect();
     if !own.is_empty() {
         write_line(page, format_args!("\nErrors of its own: {}.", quoted(own.into_iter())));
     }

@@ -1,5 +1,6 @@
 //! The declaration of a method: one value, from which everything else about it follows.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -305,6 +306,45 @@ impl Method {
     /// Whether calls of it are written to the audit log: what administrators and operators change.
     pub fn audited(&self) -> bool {
         self.kind == Kind::Procedure && self.role >= Role::Moderator
+    }
+
+    /// Whether a call may write: every procedure, and a query that uses up a token in the address.
+    pub fn writes(&self) -> bool {
+        self.kind == Kind::Procedure || self.token_in_address
+    }
+
+    /// Every code that a call of it may get, from its declaration. What the front refuses by itself comes on top.
+    pub fn codes(&self) -> BTreeSet<Code> {
+        // Of any call: its verb and headers, app, key, token and role, arguments, and the state of the server.
+        // Also of those that need no key: they may show a wrong one, or stand in an app.
+        let mut codes = BTreeSet::from([
+            Code::BadRequest,
+            Code::UnknownField,
+            Code::Unauthenticated,
+            Code::Forbidden,
+            Code::NotFound,
+            Code::TooLarge,
+            Code::UnsupportedMediaType,
+            Code::Invalid,
+            Code::Internal,
+            Code::Corrupt,
+            Code::Busy,
+            Code::Unavailable,
+        ]);
+        if self.rate != Rate::Free {
+            codes.insert(Code::RateLimited);
+        }
+        if self.writes() {
+            codes.extend([Code::Timeout, Code::DiskFull]);
+        }
+        if self.kind == Kind::Procedure {
+            codes.insert(Code::KeyReused);
+        }
+        if self.idempotency == Idempotency::NaturalRev {
+            codes.insert(Code::StaleRevision);
+        }
+        codes.extend(self.errors);
+        codes
     }
 
     /// What is wrong with the declaration, if anything.

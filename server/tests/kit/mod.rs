@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part of the kit")]
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
@@ -36,6 +37,8 @@ pub struct Kit {
     clock: Arc<SkipClock>,
     api: Api,
     admin_api: Api,
+    /// The OpenAPI document's operations, by method.
+    operations: BTreeMap<String, Value>,
     member: Member,
     disks: Disks,
     seed: AtomicU64,
@@ -163,7 +166,8 @@ impl Kit {
         host.health.start();
         let api = Api::new(host.clone(), Side::Public);
         let admin_api = Api::new(host.clone(), Side::Admin);
-        Kit { host, mail, clock, api, admin_api, member, disks, seed: AtomicU64::new(seed) }
+        let operations = operations();
+        Kit { host, mail, clock, api, admin_api, operations, member, disks, seed: AtomicU64::new(seed) }
     }
 
     /// Calls a method of app `one`.
@@ -206,7 +210,29 @@ impl Kit {
         let Body::Full(bytes) = response.body else { panic!("{path} gives a stream") };
         let text = String::from_utf8(bytes.to_vec()).expect("answers are text");
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status: response.status.as_u16(), headers: response.headers, text, json }
+        let answer = Answer { status: response.status.as_u16(), headers: response.headers, text, json };
+        self.check_documented(side, &path, &answer);
+        answer
+    }
+
+    /// Whatever a test provokes: the OpenAPI document must list it for that method.
+    fn check_documented(&self, side: Side, path: &str, answer: &Answer) {
+        let method =
+            path.strip_prefix("/v1/").and_then(|rest| rest.split_once('/')).map(|(_, method)| method);
+        let Some(operation) = method.and_then(|method| self.operations.get(method)) else { return };
+        let listed = &operation["responses"][answer.status.to_string()];
+        let codes = &listed["content"]["application/problem+json"]["schema"]["properties"]["code"]["enum"];
+        let is_listed = match answer.json.get("code").filter(|_| answer.status >= 400) {
+            Some(code) => codes.as_array().is_some_and(|codes| codes.contains(code)),
+            None => !listed.is_null(),
+        };
+        // A preflight is the browser's, not the method's.
+        assert!(
+            is_listed || answer.status == 204,
+            "{path} answers on {side:?} what the document does not list: {} {}",
+            answer.status,
+            answer.text
+        );
     }
 
     /// Opens a stream of app `one` by a GET, without a key but with these headers; or the refusal.
@@ -328,6 +354,19 @@ pub fn operator_token() -> String {
 /// The server key of an app.
 pub fn server_key(app: &str) -> String {
     secrets::key_text(KeyKind::Server, &[app.as_bytes()[0]; 32])
+}
+
+/// The operations of the OpenAPI document, by method.
+pub fn operations() -> BTreeMap<String, Value> {
+    let document: Value = serde_json::from_str(&gomer::openapi::document()).expect("the document is JSON");
+    let paths = document["paths"].as_object().expect("the document has paths");
+    let verbs = paths.values().flat_map(|item| item.as_object().expect("a path has operations").values());
+    verbs
+        .map(|operation| {
+            let name = operation["operationId"].as_str().expect("an operation has its id");
+            (name.to_owned(), operation.clone())
+        })
+        .collect()
 }
 
 async fn make_app(host: &Host, number: u8, name: &str) {
