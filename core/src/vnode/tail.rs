@@ -83,9 +83,13 @@ impl Tail {
             log.compact(id, last + 1)?;
             return Ok(tail);
         }
-        if first < base.0 {
-            tail.first = first + 1;
+        if first <= base.0 {
+            // The term before a log's first entry is known only if that is the first of all.
+            tail.first = if first == 1 { 1 } else { first + 1 };
             tail.runs.clear();
+            if first == 1 {
+                tail.runs.push_back((0, 0));
+            }
             // Terms only rise: each run's end is found by halving.
             let mut start = first;
             while start <= base.0 {
@@ -292,5 +296,47 @@ impl Storage for Tail {
         // Snapshots do not travel through the crate: they are many messages, resumed after restarts.
         self.lacking.borrow_mut().insert(to);
         Err(raft::Error::Store(StorageError::SnapshotTemporarilyUnavailable))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::LogBatch;
+    use crate::store::map::MapLog;
+
+    fn log(from: u64, to: u64) -> MapLog {
+        let entry = |index| LogEntry { index, term: 1, ..LogEntry::default() };
+        let mut log = MapLog::new();
+        let batch =
+            LogBatch { entries: vec![(GroupId(1), (from..to).map(entry).collect())], ..LogBatch::default() };
+        log.append(&batch, true).unwrap();
+        log
+    }
+
+    /// A restarted leader took the first entry of all for one whose predecessor is unknown, and a follower
+    /// that had never received it waited for ever for what nobody could send.
+    #[test]
+    fn a_log_that_begins_at_the_beginning_can_be_sent_from_its_first_entry() {
+        let tail = Tail::open(&mut log(1, 4), GroupId(1), (2, 1)).unwrap();
+        assert_eq!(tail.first_index(), Ok(1));
+        assert_eq!((tail.term(0), tail.term(1), tail.term(3)), (Ok(0), Ok(1), Ok(1)));
+    }
+
+    #[test]
+    fn the_first_entry_of_a_log_that_was_cut_has_no_known_predecessor() {
+        let mut cut = log(1, 7);
+        cut.compact(GroupId(1), 3).unwrap();
+        let tail = Tail::open(&mut cut, GroupId(1), (5, 1)).unwrap();
+        assert_eq!(tail.first_index(), Ok(4));
+        assert!(tail.term(2).is_err());
+        assert_eq!(tail.term(3), Ok(1));
+    }
+
+    #[test]
+    fn a_log_that_begins_after_the_state_ends_is_damage() {
+        let mut cut = log(1, 7);
+        cut.compact(GroupId(1), 4).unwrap();
+        assert!(matches!(Tail::open(&mut cut, GroupId(1), (1, 1)), Err(StoreFault::Corrupt(_))));
     }
 }
