@@ -36,8 +36,7 @@ impl Plain {
         if !cfg!(madsim) {
             tracing::warn!(
                 %listen,
-                "members talk WITHOUT TLS: every program on this machine can read and change what they say; \
-                 make certificates with `gomer cluster init`"
+                "members talk WITHOUT TLS: every program on this machine can read and change what they say"
             );
         }
         Ok(Plain(()))
