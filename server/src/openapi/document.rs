@@ -85,7 +85,11 @@ fn operation(method: &Method, schemas: &Schemas) -> Value {
         "responses": responses(method, schemas),
     });
     if !by_get(method, schemas) {
-        operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schemas.args[method.name] } } });
+        let args = &schemas.args[method.name];
+        // Who has nothing to say may leave the body out.
+        let required = strings(schemas.resolve(args).get("required")).next().is_some();
+        operation["requestBody"] =
+            json!({ "required": required, "content": { "application/json": { "schema": args } } });
     }
     operation
 }
@@ -287,6 +291,18 @@ mod tests {
             let method = registry.get(id).unwrap();
             assert_eq!(operation["x-gomer-role"], method.role.name());
             assert_eq!(operation["x-gomer-kind"], method.kind.name());
+        }
+    }
+
+    #[test]
+    fn a_body_is_required_where_an_argument_is() {
+        let document = real();
+        let required = |method: &str| {
+            document["paths"][format!("/v1/{{app}}/{method}")]["post"]["requestBody"]["required"].clone()
+        };
+        assert_eq!(required("follow.create"), true);
+        for without in ["auth.createGuest", "auth.deleteOtherSessions", "realtime.getToken"] {
+            assert_eq!(required(without), false, "{without}");
         }
     }
 
