@@ -382,6 +382,10 @@ impl PasswordHasher for Watched {
         }
         CheapHasher.verify(password, phc)
     }
+
+    fn is_current(&self, phc: &str) -> bool {
+        CheapHasher.is_current(phc)
+    }
 }
 
 async fn watched() -> (Kit, Arc<Watched>) {

@@ -3,7 +3,7 @@
 //! [`CheapHasher`]: super::password::CheapHasher
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordVerifier as _, Version};
 use tokio::sync::oneshot;
@@ -39,9 +39,12 @@ impl Argon2Pool {
     fn with(threads: usize, queue: usize) -> std::io::Result<Argon2Pool> {
         let (jobs, waiting) = sync_channel(queue);
         let waiting = Arc::new(Mutex::new(waiting));
+        let nobody = Arc::new(OnceLock::new());
         for n in 0..threads {
-            let waiting = waiting.clone();
-            std::thread::Builder::new().name(format!("password-{n}")).spawn(move || work(&waiting))?;
+            let (waiting, nobody) = (waiting.clone(), nobody.clone());
+            std::thread::Builder::new()
+                .name(format!("password-{n}"))
+                .spawn(move || work(&waiting, &nobody))?;
         }
         Ok(Argon2Pool { jobs })
     }
@@ -66,12 +69,14 @@ impl PasswordHasher for Argon2Pool {
         let (reply, answer) = oneshot::channel();
         self.ask(Job::Verify(password, phc, reply), answer)
     }
+
+    fn is_current(&self, phc: &str) -> bool {
+        is_current(phc)
+    }
 }
 
-fn work(waiting: &Mutex<Receiver<Job>>) {
+fn work(waiting: &Mutex<Receiver<Job>>, nobody: &OnceLock<String>) {
     let argon2 = argon2();
-    // Compared with when there is no such user, so that it takes as long.
-    let nobody = hash(&argon2, "nobody has this password", [0; 16]);
     loop {
         let job = waiting.lock().expect("a thread that waits for work does not panic").recv();
         match job {
@@ -80,9 +85,7 @@ fn work(waiting: &Mutex<Receiver<Job>>) {
                 let _ = reply.send(hash(&argon2, password.reveal(), salt));
             }
             Ok(Job::Verify(password, phc, reply)) if !reply.is_closed() => {
-                let known = phc.is_some();
-                let same = verify(&argon2, password.reveal(), phc.as_deref().unwrap_or(&nobody));
-                let _ = reply.send(known && same);
+                let _ = reply.send(check(&argon2, password.reveal(), phc.as_deref(), nobody));
             }
             Ok(_) => {}
             Err(_) => return,
@@ -102,9 +105,32 @@ fn hash(argon2: &Argon2<'_>, password: &str, salt: [u8; 16]) -> String {
         .to_string()
 }
 
-/// With the parameters of the stored hash: those of today may be others.
-fn verify(argon2: &Argon2<'_>, password: &str, phc: &str) -> bool {
-    PasswordHash::new(phc).is_ok_and(|phc| argon2.verify_password(password.as_bytes(), &phc).is_ok())
+/// With the parameters of the stored hash: those of today may be others. Who does not exist, or has no password, is
+/// compared with nobody's hash, so that it takes the same way and as long. That is made when it is first needed:
+/// a start waits for no hash.
+fn check(argon2: &Argon2<'_>, password: &str, phc: Option<&str>, nobody: &OnceLock<String>) -> bool {
+    let matches = |phc: &str| {
+        PasswordHash::new(phc).is_ok_and(|phc| argon2.verify_password(password.as_bytes(), &phc).is_ok())
+    };
+    match phc {
+        Some(phc) => matches(phc),
+        None => {
+            let nobody = nobody.get_or_init(|| hash(argon2, "nobody has this password", [0; 16]));
+            std::hint::black_box(matches(nobody));
+            false
+        }
+    }
+}
+
+/// Whether a stored hash was made as hashes are made today.
+fn is_current(phc: &str) -> bool {
+    let Ok(phc) = PasswordHash::new(phc) else { return false };
+    let params = Params::try_from(&phc);
+    let same =
+        |params: Params| (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES);
+    phc.algorithm == Algorithm::Argon2id.ident()
+        && phc.version == Some(Version::V0x13.into())
+        && params.is_ok_and(same)
 }
 
 #[cfg(test)]
@@ -124,6 +150,17 @@ mod tests {
         assert!(!pool.verify(password("correct hoarse"), Some(phc)).await.unwrap());
         assert!(!pool.verify(password("correct horse"), None).await.unwrap());
         assert!(!pool.verify(password("nobody has this password"), None).await.unwrap(), "nobody signs in");
+    }
+
+    #[test]
+    fn a_hash_with_other_parameters_is_good_and_not_current() {
+        let weak = Params::new(MEMORY_KIB / 2, PASSES, LANES, None).unwrap();
+        let weak = hash(&Argon2::new(Algorithm::Argon2id, Version::V0x13, weak), "correct horse", [7; 16]);
+        let now = hash(&argon2(), "correct horse", [7; 16]);
+        assert!(check(&argon2(), "correct horse", Some(&weak), &OnceLock::new()));
+        assert!(!check(&argon2(), "correct hoarse", Some(&weak), &OnceLock::new()));
+        assert!(is_current(&now) && !is_current(&weak) && !is_current("garbage") && !is_current(""));
+        assert!(!is_current(&now.replace("argon2id", "argon2i")));
     }
 
     #[tokio::test]

@@ -83,6 +83,9 @@ pub trait PasswordHasher: Send + Sync + 'static {
     /// Whether a password has this hash. With `None`, as for a user that does not exist, it takes as long and
     /// says no.
     fn verify(&self, password: Password, phc: Option<String>) -> Hashing<bool>;
+
+    /// Whether a hash was made as this hasher makes them today; if not, the next log-in makes it anew.
+    fn is_current(&self, phc: &str) -> bool;
 }
 
 /// One round of SHA-256: for the simulator and tests, never for people's passwords.
@@ -101,6 +104,10 @@ impl PasswordHasher for CheapHasher {
             cheap(&password, salt) == phc
         });
         Box::pin(std::future::ready(Ok(same)))
+    }
+
+    fn is_current(&self, phc: &str) -> bool {
+        phc.starts_with("$cheap$")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use gomer_core::id::Position;
 use gomer_core::time::Now;
@@ -10,6 +11,7 @@ use gomer_net::http::{Refusal, Request, Response, Service};
 use hyper::Method as Verb;
 use hyper::header::{ALLOW, HeaderValue};
 
+use super::now_and_then::NowAndThen;
 use super::target::{NO_APP, Target};
 use super::{conditions, cors, identity, probes, refusals, render};
 use crate::host::Host;
@@ -32,12 +34,13 @@ pub struct Api {
     host: Arc<Host>,
     side: Side,
     json: JsonLimits,
+    refused: NowAndThen,
 }
 
 impl Api {
     /// The API of this process, for this listener.
     pub fn new(host: Arc<Host>, side: Side) -> Api {
-        Api { host, side, json: JsonLimits::default() }
+        Api { host, side, json: JsonLimits::default(), refused: NowAndThen::new(REFUSED_EVERY) }
     }
 
     /// A method, if it is found in this app on this listener.
@@ -72,9 +75,7 @@ impl Api {
                 if problem.code == Code::BadRequest && !allows(method, &request.method) {
                     response.headers.insert(ALLOW, HeaderValue::from_static(allowed(method)));
                 }
-                if response.status.is_server_error() {
-                    tracing::error!(%trace, app, method = name, code = %problem.code, detail = problem.detail, "call failed");
-                }
+                self.tell(&problem, now, trace, app, name);
                 response
             }
         };
@@ -92,6 +93,22 @@ impl Api {
             %trace, app, method = name, status = response.status.as_u16(), us = took.as_micros() as u64,
         );
         response
+    }
+
+    /// Tells the operator of what is the server's fault. Being full is no fault: whoever floods it must not fill
+    /// its log as well, so that is said now and then, with how often it was since.
+    fn tell(&self, problem: &Problem, now: Now, trace: Trace, app: &str, method: &str) {
+        match problem.code {
+            Code::Busy | Code::Unavailable | Code::Timeout | Code::DiskFull => {
+                if let Some(times) = self.refused.note(now.mono) {
+                    tracing::warn!(%trace, app, method, code = %problem.code, times, "calls are refused");
+                }
+            }
+            _ if problem.status >= 500 => {
+                tracing::error!(%trace, app, method, code = %problem.code, detail = problem.detail, "call failed");
+            }
+            _ => {}
+        }
     }
 
     async fn answer(
@@ -248,6 +265,9 @@ impl Service for Api {
         render::problem(&problem, Trace(*self.host.cluster.mint().as_bytes()))
     }
 }
+
+/// How often the log says that calls are refused.
+const REFUSED_EVERY: Duration = Duration::from_secs(10);
 
 /// What is found out about a request on the way, for its response's headers and the counters.
 struct Asked {

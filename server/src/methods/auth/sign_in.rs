@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::open::{Opening, holder};
+use super::sign_up::salt;
 use super::{Opened, op_to_record, opened};
 use crate::auth::bearer::banned;
 use crate::auth::code::{self, Purpose};
@@ -64,6 +65,9 @@ pub async fn create_session(call: Call, args: CreateSession) -> Result<Reply<Ope
             if !known {
                 return Err(refused());
             }
+            if let Some((owner, _)) = &owner {
+                renew_hash(&call, *owner, password).await;
+            }
             (password.reveal().as_bytes(), Proof::Password)
         }
         (None, Some(code)) if args.email.is_some() => {
@@ -95,6 +99,26 @@ pub async fn create_session(call: Call, args: CreateSession) -> Result<Reply<Ope
     };
     let (session, token) = opening.open(&call).await?;
     opened(&call, opening.holder, &session, &token).await
+}
+
+/// Hashes a password anew that was just shown to be right, if its hash was made with other parameters than those
+/// of today. Nothing depends on it: when it cannot be done now, the next log-in tries again.
+async fn renew_hash(call: &Call, owner: Id, password: &Password) {
+    let hasher = &call.host.passwords;
+    let Ok(Some((mut credential, stored))) = Credential::load(call, owner).await else { return };
+    let Some(phc) = credential.password.clone().filter(|phc| !hasher.is_current(phc)) else { return };
+    // Changed meanwhile: then it is another password's hash.
+    if hasher.verify(password.clone(), Some(phc)).await != Ok(true) {
+        return;
+    }
+    let Ok(phc) = hasher.hash(password.clone(), salt(call)).await else { return };
+    credential.password = Some(phc);
+    let root = Root::profile(owner);
+    let write = Write::new(call.app.id, root, owner);
+    let write = write.when(Credential::unchanged(owner, &stored)).op(credential.put(owner));
+    if let Err(fault) = call.cluster.write(write).await {
+        tracing::warn!(%fault, "a password's hash was not renewed");
+    }
 }
 
 /// Whose name it is, with the credential that says so too. A name that is only reserved is nobody's yet.
