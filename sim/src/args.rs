@@ -1,24 +1,61 @@
-//! The command line: `cargo sim [smoke] [--seed N | --seeds A..B] [--log full]`.
+//! The command line.
 
 use std::ops::Range;
+use std::path::PathBuf;
+
+use crate::plan::draw::Size;
 
 /// What is shown after a wrong command line.
-pub const USAGE: &str = "usage: cargo sim [smoke] [--seed N | --seeds A..B] [--log full]";
+pub const USAGE: &str = "usage:
+  cargo sim [--seed N | --plan FILE] [--small] [--mutant NAME] [--log full] [--page FILE.html]
+  cargo sim soak --seeds A..B [--jobs J] [--small] [--mutant NAME]
+  cargo sim meta --seeds A..B [--jobs J] [--small]
+  cargo sim shrink (--seed N | --plan FILE) [--small] [--mutant NAME] [--out FILE] [--jobs J]";
 
-/// See [`Args::once`].
+/// Tells a child process to say what its run came to, on one line.
 pub const ONCE: &str = "--once";
 
-/// Seeds of a run that names none: two, so that it is seen that they differ.
-const SEEDS: Range<u64> = 1..3;
+/// Seeds of a command that names none.
+const SEED: u64 = 1;
+const SEEDS: Range<u64> = 1..201;
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// One run, told at length.
+    Run,
+    /// Many runs, until one fails.
+    Soak,
+    /// Each run twice, and both compared.
+    Meta,
+    /// A plan that fails is made smaller.
+    Shrink,
+}
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Args {
-    /// The seeds to run, each twice.
+    /// What is to be done.
+    pub command: Command,
+    /// The seed of a run.
+    pub seed: u64,
+    /// The seeds of many.
     pub seeds: Range<u64>,
+    /// A saved plan instead of a seed's.
+    pub plan: Option<PathBuf>,
+    /// How large plans are.
+    pub size: Size,
+    /// A deliberate bug, by its name.
+    pub mutant: Option<String>,
     /// Whether every effect is printed.
     pub log: bool,
-    /// What a run tells its children: do one run of the seed, and say what it came to.
+    /// Where the run is drawn.
+    pub page: Option<PathBuf>,
+    /// Where the smaller plan goes.
+    pub out: Option<PathBuf>,
+    /// Runs at a time.
+    pub jobs: usize,
+    /// Whether this is a child process; see [`ONCE`].
     pub once: bool,
 }
 
@@ -26,20 +63,45 @@ impl Args {
     /// Reads the arguments after the program's name. The error is a sentence for the user.
     pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Args, String> {
         let mut args = args.into_iter().peekable();
-        let mut parsed = Args { seeds: SEEDS, log: false, once: false };
-        args.next_if(|first| first == "smoke");
+        let mut parsed = Args {
+            command: Command::Run,
+            seed: SEED,
+            seeds: SEEDS,
+            plan: None,
+            size: Size::Default,
+            mutant: None,
+            log: false,
+            page: None,
+            out: None,
+            jobs: std::thread::available_parallelism().map_or(1, usize::from),
+            once: false,
+        };
+        for (name, command) in [("soak", Command::Soak), ("meta", Command::Meta), ("shrink", Command::Shrink)]
+        {
+            if args.next_if(|first| first == name).is_some() {
+                parsed.command = command;
+                break;
+            }
+        }
+        let single = matches!(parsed.command, Command::Run | Command::Shrink);
         while let Some(flag) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("{flag} needs a value"));
             match flag.as_str() {
-                "--seed" => {
-                    let seed = number(&value()?)?;
-                    parsed.seeds = seed..seed.checked_add(1).ok_or("the seed is too large")?;
-                }
-                "--seeds" => parsed.seeds = range(&value()?)?,
-                "--log" => match value()?.as_str() {
+                "--seed" if single => parsed.seed = number(&value()?)?,
+                "--plan" if single => parsed.plan = Some(value()?.into()),
+                "--seeds" if !single => parsed.seeds = range(&value()?)?,
+                "--jobs" if parsed.command != Command::Run => match number(&value()?)? {
+                    jobs @ 1..=256 => parsed.jobs = jobs as usize,
+                    other => return Err(format!("{other} runs at a time are too many or too few")),
+                },
+                "--small" => parsed.size = Size::Small,
+                "--mutant" => parsed.mutant = Some(value()?),
+                "--log" if parsed.command == Command::Run => match value()?.as_str() {
                     "full" => parsed.log = true,
                     other => return Err(format!("there is no log called `{other}`; there is `full`")),
                 },
+                "--page" if parsed.command == Command::Run => parsed.page = Some(value()?.into()),
+                "--out" if parsed.command == Command::Shrink => parsed.out = Some(value()?.into()),
                 ONCE => parsed.once = true,
                 other => return Err(format!("`{other}` is not known here")),
             }
@@ -49,7 +111,7 @@ impl Args {
 }
 
 fn number(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| format!("`{text}` is not a seed: a whole number"))
+    text.parse().map_err(|_| format!("`{text}` is not a whole number"))
 }
 
 fn range(text: &str) -> Result<Range<u64>, String> {
@@ -68,31 +130,43 @@ mod tests {
     }
 
     #[test]
-    fn without_arguments_it_is_the_smoke_run() {
-        assert_eq!(parse(""), parse("smoke"));
-        assert_eq!(parse("").unwrap(), Args { seeds: SEEDS, log: false, once: false });
+    fn without_arguments_it_is_one_run() {
+        let args = parse("").unwrap();
+        assert_eq!((args.command, args.seed, args.size), (Command::Run, SEED, Size::Default));
     }
 
     #[test]
-    fn one_seed_or_several() {
-        assert_eq!(parse("smoke --seed 7").unwrap().seeds, 7..8);
-        assert_eq!(parse("--seeds 3..9 --log full").unwrap(), Args { seeds: 3..9, log: true, once: false });
+    fn each_command_has_its_flags() {
+        let run = parse("--seed 7 --small --log full --page out.html --mutant early-answer").unwrap();
+        assert_eq!((run.seed, run.size, run.log), (7, Size::Small, true));
+        assert_eq!((run.page, run.mutant), (Some("out.html".into()), Some("early-answer".to_owned())));
+        let soak = parse("soak --seeds 3..9 --jobs 4").unwrap();
+        assert_eq!((soak.command, soak.seeds, soak.jobs), (Command::Soak, 3..9, 4));
+        assert_eq!(parse("meta --seeds 1..21").unwrap().command, Command::Meta);
+        let shrink = parse("shrink --plan a.json --out b.json").unwrap();
+        assert_eq!((shrink.plan, shrink.out), (Some("a.json".into()), Some("b.json".into())));
     }
 
     #[test]
     fn what_is_wrong_is_said() {
         for bad in [
-            "smokes",
+            "smoke",
             "--seed",
             "--seed x",
             "--seed -1",
-            "--seed 18446744073709551615",
-            "--seeds 5",
-            "--seeds 5..5",
-            "--seeds 9..3",
+            "--seed 18446744073709551616",
+            "--seeds 1..5",
+            "--jobs 2",
+            "soak --seeds 5",
+            "soak --seeds 5..5",
+            "soak --seeds 9..3",
+            "soak --jobs 0",
+            "soak --seed 5",
+            "soak --page a.html",
             "--log",
             "--log some",
-            "--seed 1 smoke",
+            "--seed 1 soak",
+            "--out a.json",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

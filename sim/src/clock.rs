@@ -1,6 +1,6 @@
-//! The edges that the simulator gives to who takes part: time and randomness.
+//! The edges that the simulator gives to who takes part: a clock for each, and randomness.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gomer_core::rng::Rng;
@@ -16,18 +16,59 @@ pub fn elapsed() -> Duration {
     TimeHandle::current().elapsed()
 }
 
-/// Both clocks, as of the simulator's time.
-pub fn now() -> Now {
-    let elapsed = elapsed();
-    Now { mono: Monotonic(elapsed), wall: START + elapsed }
+/// A clock of its own for whoever has one. Cheap to clone; all clones are one clock. Ahead of the run's time, or
+/// behind it, and fast or slow; its monotonic part never goes back.
+#[derive(Debug, Clone, Default)]
+pub struct SimClock(Arc<Mutex<Hands>>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Hands {
+    /// How far the wall clock is off.
+    millis: i64,
+    ppm: i32,
+    /// What drift has come to before it was set last, and when that was, in nanoseconds.
+    drifted: i64,
+    since: Duration,
 }
 
-/// The simulator's time as a member's clock.
-pub struct SimClock;
+impl Hands {
+    fn drift(&self, elapsed: Duration) -> i64 {
+        let nanos = i128::from(elapsed.saturating_sub(self.since).as_nanos() as u64);
+        self.drifted + (nanos * i128::from(self.ppm) / 1_000_000) as i64
+    }
+
+    fn now(&self, elapsed: Duration) -> Now {
+        let mono = (elapsed.as_nanos() as i64 + self.drift(elapsed)).max(0) as u64;
+        let mono = Duration::from_nanos(mono);
+        let off = Duration::from_millis(self.millis.unsigned_abs());
+        let right = START + mono; // The wall clock drifts as the other does.
+        let wall = if self.millis < 0 { right - off } else { right + off };
+        Now { mono: Monotonic(mono), wall }
+    }
+}
+
+impl SimClock {
+    /// Both clocks now.
+    pub fn read(&self) -> Now {
+        self.0.lock().expect(UNPOISONED).now(elapsed())
+    }
+
+    /// Moves the wall clock.
+    pub fn step(&self, millis: i64) {
+        self.0.lock().expect(UNPOISONED).millis += millis;
+    }
+
+    /// Lets both clocks run fast or slow from now on.
+    pub fn drift(&self, ppm: i32) {
+        let mut hands = self.0.lock().expect(UNPOISONED);
+        let elapsed = elapsed();
+        *hands = Hands { drifted: hands.drift(elapsed), since: elapsed, ppm, ..*hands };
+    }
+}
 
 impl Clock for SimClock {
     fn now(&self) -> Now {
-        now()
+        self.read()
     }
 }
 
@@ -47,3 +88,5 @@ impl Entropy for SimEntropy {
         bytes.fill_with(|| rng.next_u64() as u8);
     }
 }
+
+const UNPOISONED: &str = "nothing panics under this lock";

@@ -1,8 +1,10 @@
 //! A whole cluster in one deterministic process: the members' own code, `net` and `server` included, on a
 //! simulated network, clock and disk, from one seed. Run it as `cargo sim`.
 //!
-//! Reading order: [`smoke`] (what happens and what must hold), [`member`] and [`phone`] (who takes part),
-//! [`disk`], [`clock`], [`http`] (what they stand on), [`trace`] (what was seen), [`run`] (seeds and exit codes).
+//! Reading order: [`plan`] (what a run does, drawn before it begins), [`world`] (its two phases), [`nemesis`] (who
+//! hurts it), [`checks`] (what must hold), [`member`], [`people`], [`phone`] (who takes part), [`disk`], [`clock`],
+//! [`net`] (what they stand on), [`trace`], [`marks`], [`verdict`], [`page`] (what was seen), [`run`], [`soak`],
+//! [`meta`], [`shrink`] (the commands).
 //!
 //! Must never learn: how a method works. Who takes part sees what a client sees.
 
@@ -16,25 +18,50 @@ const _: () =
 mod args;
 #[cfg(any(madsim, test))]
 #[cfg_attr(not(madsim), allow(dead_code))]
+mod chance;
+#[cfg(any(madsim, test))]
+#[cfg_attr(not(madsim), allow(dead_code))]
 mod disk;
 #[cfg(any(madsim, test))]
 #[cfg_attr(not(madsim), allow(dead_code))]
+mod marks;
+#[cfg(any(madsim, test))]
+#[cfg_attr(not(madsim), allow(dead_code))]
+mod page;
+#[cfg(any(madsim, test))]
+#[cfg_attr(not(madsim), allow(dead_code))]
+mod plan;
+#[cfg(any(madsim, test))]
+#[cfg_attr(not(madsim), allow(dead_code))]
 mod trace;
+#[cfg(any(madsim, test))]
+#[cfg_attr(not(madsim), allow(dead_code))]
+mod verdict;
 
 #[cfg(madsim)]
 mod checks;
 #[cfg(madsim)]
 mod clock;
 #[cfg(madsim)]
-mod http;
-#[cfg(madsim)]
 mod member;
+#[cfg(madsim)]
+mod meta;
+#[cfg(madsim)]
+mod nemesis;
+#[cfg(madsim)]
+mod net;
+#[cfg(madsim)]
+mod people;
 #[cfg(madsim)]
 mod phone;
 #[cfg(madsim)]
 mod run;
 #[cfg(madsim)]
-mod smoke;
+mod shrink;
+#[cfg(madsim)]
+mod soak;
+#[cfg(madsim)]
+mod world;
 
 #[cfg(madsim)]
 fn main() -> std::process::ExitCode {

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use gomer::host::{self, Host};
@@ -10,106 +11,151 @@ use gomer::http::{Api, Side};
 use gomer::secrets;
 use gomer_core::id::Id;
 use gomer_core::meta::command::{KeyKind, MetaCommand};
+use gomer_core::ring::partition::PartitionCount;
+use gomer_core::store::StoreFault;
 use gomer_net::http::{Drain, Front, Limits};
 use gomer_net::runtime::{Edges, Member, MemberConfig, Spawner};
 use madsim::runtime::{Handle, NodeHandle};
 
-use crate::clock::{SimClock, SimEntropy};
-use crate::disk::Disk;
+use crate::clock::{self, SimClock, SimEntropy};
+use crate::disk::{Disk, Stalls};
+use crate::plan::Config;
 use crate::trace::Trace;
 
-/// The app of every run.
-pub const APP: &str = "smoke";
+/// How often a member looks at the space on its disk.
+const SPACE: Duration = Duration::from_millis(100);
 
-/// Data shards of a member, beside the one of the metadata.
-const SHARDS: usize = 2;
-
-/// Small, so that a run has checkpoints, and restarts both from them and from the log behind them.
-const CHECKPOINT_BYTES: usize = 16 * 1024;
-
-/// What outlives a member's process.
+/// What outlives a member's process. Cheap to clone; all clones are one machine.
 #[derive(Clone)]
 pub struct Machine {
     /// Its name in the trace.
-    pub name: &'static str,
+    pub name: String,
     /// Where it listens.
     pub address: SocketAddr,
-    /// What its randomness comes from, together with the number of its life.
-    pub seed: u64,
     /// Its disk.
     pub disk: Disk,
+    /// Its clock.
+    pub clock: SimClock,
     /// What is seen of it.
     pub trace: Trace,
+    /// What its randomness comes from, together with the number of its life.
+    pub seed: u64,
+    /// How it is set up.
+    pub config: Config,
+    /// How its process is doing.
+    pub process: Arc<Mutex<Process>>,
+    /// Told when the process ends by itself.
+    pub ended: Arc<dyn Fn(&StoreFault) + Send + Sync>,
+}
+
+/// How a process is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Process {
+    /// Whether it runs.
+    pub up: bool,
+    /// Whether it serves.
+    pub serves: bool,
+    /// How often it has ended.
+    pub ends: u64,
 }
 
 impl Machine {
-    /// A machine with an empty disk.
-    pub fn new(name: &'static str, address: SocketAddr, seed: u64, trace: Trace) -> Machine {
-        let disk = Disk::new(name, SHARDS + 1, trace.clone());
-        Machine { name, address, seed, disk, trace }
-    }
-
     /// Starts the member on a node of its own. When the node is restarted, so is the member.
     pub fn start(&self) -> NodeHandle {
         let machine = self.clone();
         let run = move || {
             let machine = machine.clone();
-            async move { machine.run().await.expect("a member starts on its disk") }
+            async move { machine.run().await }
         };
-        Handle::current().create_node().name(self.name).ip(self.address.ip()).init(run).build()
+        self.process.lock().expect(UNPOISONED).up = true;
+        Handle::current().create_node().name(self.name.clone()).ip(self.address.ip()).init(run).build()
     }
 
-    async fn run(self) -> Result<()> {
+    async fn run(self) {
+        if let Err(fault) = self.serve().await {
+            (self.ended)(&fault);
+        }
+    }
+
+    async fn serve(&self) -> Result<(), StoreFault> {
         let (life, mut stores) = self.disk.open();
-        self.trace.note(self.name, "start", format_args!("life {life}"));
+        self.trace.note(&self.name, "start", format_args!("life {life}"));
         let meta = stores.remove(0);
         let edges = Edges {
-            clock: Arc::new(SimClock),
+            clock: Arc::new(self.clock.clone()),
             entropy: Arc::new(SimEntropy::new(self.seed ^ life.rotate_right(16))),
-            spawner: Arc::new(Tasks),
-            fatal: Arc::new(|fault| panic!("a store of the simulator failed: {fault}")),
+            spawner: Arc::new(Tasks(self.disk.clone())),
+            fatal: self.ended.clone(),
+        };
+        let config = MemberConfig {
+            checkpoint_bytes: self.config.checkpoint_bytes,
+            partitions: PartitionCount::new(self.config.partitions).expect("a plan was checked"),
+            queue: self.config.queue,
+            ..MemberConfig::new(1)
         };
         // Ends its shards when it is dropped.
-        let config = MemberConfig { checkpoint_bytes: CHECKPOINT_BYTES, ..MemberConfig::new(1) };
-        let member = Member::start(config, edges, stores, meta)
-            .await
-            .map_err(|fault| anyhow!("the stores do not open: {fault}"))?;
+        let member = Arc::new(Member::start(config, edges, stores, meta).await?);
         let (edges, _mail) = host::Edges::cheap();
         let host = Host::new(member.cluster().clone(), edges);
-        make_app(&host).await?;
-        let front = Front::bind(self.address, Limits::default()).await?;
+        let (watched, disk) = (member.clone(), self.disk.clone());
+        tokio::spawn(async move {
+            loop {
+                watched.set_full(disk.is_scarce());
+                tokio::time::sleep(SPACE).await;
+            }
+        });
+        for app in 0..self.config.apps {
+            if let Err(error) = make_app(&host, app).await {
+                // Refused for want of space, or while a shard is stuck: what was not made now is made by the next life.
+                self.trace.note(&self.name, "no-app", format_args!("{error:#}"));
+                return Err(StoreFault::Io(format!("{error:#}")));
+            }
+        }
+        let front = Front::bind(self.address, Limits::default()).await;
+        let front = front.map_err(|error| StoreFault::Io(format!("cannot listen: {error}")))?;
         host.health.start();
-        self.trace.note(self.name, "serve", self.address);
+        self.process.lock().expect(UNPOISONED).serves = true;
+        self.trace.note(&self.name, "serve", self.address);
         front.serve(Arc::new(Api::new(host, Side::Public)), Drain::new()).await;
         drop(member);
         Ok(())
     }
 }
 
-/// The client key of the app.
-pub fn client_key() -> String {
-    secrets::key_text(KeyKind::Client, &[7; 32])
+/// The name of an app.
+pub fn app_name(app: u32) -> String {
+    format!("app{app}")
 }
 
-/// Makes the app and its client key, if they are not there.
-async fn make_app(host: &Host) -> Result<()> {
-    let id = Id::derived("sim", APP.as_bytes());
-    let (name, title) = (APP.to_owned(), "Smoke".to_owned());
-    let secret = secrets::hash("the secret of the app");
-    let done = host.cluster.change_meta(MetaCommand::CreateApp { id, name, title, secret }).await;
-    done.map_err(|fault| anyhow!("the app: {fault}"))?;
+/// The client key of an app.
+pub fn client_key(app: u32) -> String {
+    secrets::key_text(KeyKind::Client, &[7 + app as u8; 32])
+}
+
+/// Makes an app and its client key, if they are not there.
+async fn make_app(host: &Host, number: u32) -> Result<()> {
+    let name = app_name(number);
+    let id = Id::derived("sim", name.as_bytes());
+    let secret = secrets::hash(&format!("the secret of {name}"));
+    let title = name.clone();
+    if host.cluster.meta().app_by_uuid(id).is_none() {
+        let done = host.cluster.change_meta(MetaCommand::CreateApp { id, name, title, secret }).await;
+        done.map_err(|fault| anyhow!("the app: {fault}"))?;
+    }
     let app = host.cluster.meta().app_by_uuid(id).context("the app is not there")?.id;
-    let (key, hash) = (Id::derived("sim", b"client key"), secrets::hash(&client_key()));
+    let (key, hash) = (Id::derived("sim key", &number.to_le_bytes()), secrets::hash(&client_key(number)));
     let put = MetaCommand::PutKey { app, id: key, kind: KeyKind::Client, name: "Phones".to_owned(), hash };
     host.cluster.change_meta(put).await.map_err(|fault| anyhow!("the key: {fault}"))?;
     Ok(())
 }
 
-/// Shards are tasks of the member's node.
-struct Tasks;
+/// Shards are tasks of the member's node, as slow as their disk.
+struct Tasks(Disk);
 
 impl Spawner for Tasks {
     fn spawn(&self, _: String, run: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        tokio::spawn(run);
+        tokio::spawn(Stalls::new(run, self.0.clone(), clock::elapsed, tokio::time::sleep));
     }
 }
+
+const UNPOISONED: &str = "a run ends with the first panic";

@@ -13,15 +13,16 @@ use madsim::runtime::NodeHandle;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::clock;
-use crate::http::Client;
+use crate::clock::SimClock;
+use crate::net::http::Client;
 use crate::trace::Trace;
 
 /// A phone on a node of its own. Cheap to clone.
 #[derive(Clone)]
 pub struct Handset {
-    name: &'static str,
+    name: Arc<str>,
     client: Client,
+    clock: SimClock,
     trace: Trace,
     shared: Arc<Mutex<Shared>>,
     errands: mpsc::UnboundedSender<Errand>,
@@ -61,14 +62,16 @@ impl Handset {
     /// A new phone on this node.
     pub fn start(
         node: &NodeHandle,
-        name: &'static str,
+        name: &str,
         config: Config,
         client: Client,
+        clock: SimClock,
         trace: Trace,
     ) -> Handset {
         let (errands, inbox) = mpsc::unbounded_channel();
         let shared = Shared { phone: Phone::new(config, Saved::default()), kept: Kept::default() };
-        let handset = Handset { name, client, trace, shared: Arc::new(Mutex::new(shared)), errands };
+        let name = name.into();
+        let handset = Handset { name, client, clock, trace, shared: Arc::new(Mutex::new(shared)), errands };
         node.spawn(handset.clone().run(inbox));
         handset
     }
@@ -76,24 +79,24 @@ impl Handset {
     /// Tells the phone what happened, and does what it says.
     pub fn tell(&self, event: Event) {
         let mut shared = self.shared.lock().expect(UNPOISONED);
-        let actions = shared.phone.handle(clock::now(), event);
+        let actions = shared.phone.handle(self.clock.read(), event);
         for action in actions {
             match action {
                 Action::Store(commit) => shared.kept.saved.apply(*commit),
                 Action::Written(result) => {
                     let op = result.expect("the queue is neither full nor is an operation too large");
-                    self.trace.note(self.name, "write", op);
+                    self.trace.note(&self.name, "write", op);
                 }
                 Action::Report(report) => {
                     let what = format_args!("{} {:?}", report.operation.method, report.verdict);
-                    self.trace.note(self.name, "report", what);
+                    self.trace.note(&self.name, "report", what);
                     shared.kept.reports.push(*report);
                 }
-                Action::SignIn(why) => self.trace.note(self.name, "sign-in", format_args!("{why:?}")),
+                Action::SignIn(why) => self.trace.note(&self.name, "sign-in", format_args!("{why:?}")),
                 Action::Send(request) => {
                     let bytes = request.body.len();
                     self.trace.note(
-                        self.name,
+                        &self.name,
                         "send",
                         format_args!("{} {} {bytes} B", request.id.0, request.path),
                     );
@@ -150,7 +153,7 @@ impl Handset {
         loop {
             let due = self.look(|phone, _| phone.poll_timeout());
             // A tick that nobody asked for is harmless.
-            let wait = due.map_or(LONG, |due| due.0.saturating_sub(clock::elapsed()));
+            let wait = due.map_or(LONG, |due| due.0.saturating_sub(self.clock.read().mono.0));
             tokio::select! {
                 biased;
                 errand = inbox.recv() => match errand {
@@ -173,7 +176,7 @@ impl Handset {
             Err(_) => return self.lose(id, "no reply in time"),
         };
         self.trace.note(
-            self.name,
+            &self.name,
             "reply",
             format_args!("{} {} {} B", id.0, answer.status, answer.body.len()),
         );
@@ -191,7 +194,7 @@ impl Handset {
     }
 
     fn lose(&self, id: RequestId, why: &str) {
-        self.trace.note(self.name, "lost", format_args!("{} {why}", id.0));
+        self.trace.note(&self.name, "lost", format_args!("{} {why}", id.0));
         self.shared.lock().expect(UNPOISONED).kept.lost += 1;
         self.tell(Event::Failed(id));
     }

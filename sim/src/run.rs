@@ -1,120 +1,222 @@
-//! Seeds, each run twice, and exit codes: 0 clean, 1 violation, 2 usage.
+//! One run, in this process or in a child, and exit codes: 0 clean, 1 violation, 2 usage.
 
-use std::collections::BTreeMap;
-use std::process::{Command, ExitCode, Stdio};
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use madsim::Config;
 use madsim::runtime::Runtime;
 
-use crate::args::{Args, ONCE, USAGE};
-use crate::trace::{Seen, Trace};
-use crate::{clock, smoke};
+use crate::args::{Args, Command, ONCE, USAGE};
+use crate::marks::Marks;
+use crate::plan::{Plan, draw};
+use crate::trace::{Line, Trace};
+use crate::verdict::{Cost, Verdict, Violation};
+use crate::world::Failed;
+use crate::{clock, meta, page, shrink, soak, world};
 
 /// A run that has not come to its end by then, in its own time, hangs.
-const TIME_LIMIT: Duration = Duration::from_secs(3_600);
+const TIME_LIMIT: Duration = Duration::from_secs(7_200);
 
-/// Runs what the command line asks for.
+/// Does what the command line asks for.
 pub fn main() -> ExitCode {
-    let args = match Args::parse(std::env::args().skip(1)) {
-        Ok(args) => args,
+    let done = Args::parse(std::env::args().skip(1)).and_then(|args| match args.command {
+        Command::Run if args.once => child(&args),
+        Command::Run => told(&args),
+        Command::Soak => soak::soak(&args),
+        Command::Meta => meta::meta(&args),
+        Command::Shrink => shrink::shrink(&args),
+    });
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
         Err(wrong) => {
             eprintln!("{wrong}\n{USAGE}");
-            return ExitCode::from(2);
+            ExitCode::from(2)
         }
+    }
+}
+
+/// The plan that is asked for.
+pub fn plan(args: &Args) -> Result<Plan, String> {
+    let mut plan = match &args.plan {
+        Some(path) => {
+            let text =
+                std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            Plan::parse(&text)?
+        }
+        None => draw::plan(args.seed, args.size),
     };
-    if args.once {
-        return child(args.seeds.start, args.log);
+    if let Some(mutant) = &args.mutant {
+        plan.mutant = Some(mutant.clone());
     }
-    let mut hashes: BTreeMap<u64, u64> = BTreeMap::new();
-    for seed in args.seeds {
-        let begun = std::time::Instant::now();
-        match check(seed, args.log, &mut hashes) {
-            Ok((seen, summary)) => {
-                let (hash, events, took) = (seen.hash, seen.events, begun.elapsed().as_millis());
-                println!("seed {seed:<6} ok  trace {hash:016x}  {events} events  {summary}  {took} ms");
-            }
-            Err(violation) => {
-                eprintln!("seed {seed:<6} VIOLATION  {violation}");
-                eprintln!("again: cargo sim smoke --seed {seed} --log full");
-                return ExitCode::from(1);
-            }
-        }
-    }
-    ExitCode::SUCCESS
+    Ok(plan)
 }
 
-/// Runs one seed twice.
-fn check(seed: u64, print: bool, hashes: &mut BTreeMap<u64, u64>) -> Result<(Seen, String), String> {
-    let (seen, summary) = once(seed, print)?;
-    let (again, _) = once(seed, false)?;
-    if seen != again {
-        return Err(format!("two runs of this seed differ: {seen:?}, then {again:?}"));
+/// One run, told at length. Whether it was clean.
+fn told(args: &Args) -> Result<bool, String> {
+    let plan = plan(args)?;
+    print!("{}", plan.text());
+    let begun = std::time::Instant::now();
+    let (verdict, lines) = simulate(plan.clone(), args.log || args.page.is_some());
+    if args.log {
+        lines.iter().for_each(|line| println!("{line}"));
     }
-    match hashes.insert(seen.hash, seed) {
-        Some(other) => Err(format!("has the same trace as seed {other}: the seed decides nothing")),
-        None => Ok((seen, summary)),
+    if let Some(path) = &args.page {
+        let drawn = page::draw(&plan, &lines, &verdict);
+        std::fs::write(path, drawn).map_err(|error| format!("{}: {error}", path.display()))?;
+        println!("drawn: {}", path.display());
     }
+    println!("{}", summary(&verdict, begun.elapsed()));
+    if let Some(violation) = &verdict.violation {
+        println!("{}", failure(violation, &again(args)));
+    }
+    Ok(verdict.violation.is_none())
 }
 
-/// One run in a process of its own, so that no static of one run is seen by the next.
-fn once(seed: u64, print: bool) -> Result<(Seen, String), String> {
+fn summary(verdict: &Verdict, took: Duration) -> String {
+    let Cost { operations, requests, lost, syncs, messages, simulated_ms, cpu_ms } = verdict.cost;
+    format!(
+        "trace {}  {} effects  {operations} operations, {requests} requests ({lost} lost), {messages} messages, \
+         {syncs} syncs in {:.1} s of its own time  {cpu_ms} ms CPU, {} ms",
+        verdict.trace,
+        verdict.events,
+        simulated_ms as f64 / 1_000.0,
+        took.as_millis()
+    )
+}
+
+/// What is said of a run that failed: the commit, the promise, and the command that does it again.
+pub fn failure(violation: &Violation, again: &str) -> String {
+    let (invariant, detail) = (&violation.invariant, &violation.detail);
+    format!("VIOLATION  {invariant}\n{detail}\ncommit: {}\nagain:  {again}", commit())
+}
+
+/// The command that does it again.
+pub fn again(args: &Args) -> String {
+    let which = match &args.plan {
+        Some(path) => format!("--plan {}", path.display()),
+        None => format!("--seed {}", args.seed),
+    };
+    format!("cargo sim {which}{}", flags(args))
+}
+
+/// The flags that belong to a seed.
+pub fn flags(args: &Args) -> String {
+    let mut flags = String::new();
+    if args.size == draw::Size::Small && args.plan.is_none() {
+        flags.push_str(" --small");
+    }
+    if let Some(mutant) = &args.mutant {
+        flags.push_str(&format!(" --mutant {mutant}"));
+    }
+    flags
+}
+
+fn commit() -> String {
+    let git = |args: &[&str]| {
+        let output = std::process::Command::new("git").args(args).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else { return "unknown".to_owned() };
+    let dirty = git(&["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
+    if dirty { format!("{commit}, and changes that are not committed") } else { commit }
+}
+
+/// The child's part of [`apart`].
+fn child(args: &Args) -> Result<bool, String> {
+    let (verdict, lines) = simulate(plan(args)?, args.log);
+    lines.iter().for_each(|line| println!("{line}"));
+    println!("{MARK}{}", serde_json::to_string(&verdict).expect("a verdict is plain data"));
+    Ok(true)
+}
+
+/// A line of a child that is its verdict.
+const MARK: &str = "\u{1}";
+
+/// One run in a process of its own: what it leaves behind, and how it dies, is its own affair. With `log`, its
+/// lines too.
+pub fn apart(flags: &[String], log: bool) -> Result<(Verdict, Vec<String>), String> {
     let program = std::env::current_exe().map_err(|error| format!("no path to this program: {error}"))?;
-    let mut command = Command::new(program);
-    command.args(["smoke", "--seed", &seed.to_string(), ONCE]).stderr(Stdio::inherit());
-    if print {
+    let mut command = std::process::Command::new(program);
+    command.args(flags).arg(ONCE).stderr(Stdio::piped());
+    if log {
         command.args(["--log", "full"]);
     }
     let output = command.output().map_err(|error| format!("the run does not start: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let mut came = Err(format!("the run ended without a word: {}", output.status));
+    let mut verdict = None;
+    let mut lines = Vec::new();
     for line in text.lines() {
-        if let Some(violation) = line.strip_prefix(VIOLATION) {
-            came = Err(violation.replace('\u{1}', "\n"));
-        } else if let Some(end) = line.strip_prefix(CLEAN) {
-            came = read(end).ok_or_else(|| format!("the run ended with `{end}`"));
-        } else {
-            println!("{line}");
+        match line.strip_prefix(MARK) {
+            Some(json) => verdict = serde_json::from_str(json).ok(),
+            None => lines.push(line.to_owned()),
         }
     }
-    came
+    let verdict = verdict.unwrap_or_else(|| {
+        let words = String::from_utf8_lossy(&output.stderr);
+        let detail = format!("the run ended without a word: {}\n{words}", output.status);
+        let violation = Violation { invariant: "comes to its end".to_owned(), detail };
+        Verdict {
+            violation: Some(violation),
+            events: 0,
+            trace: String::new(),
+            marks: Default::default(),
+            cost: Cost::default(),
+        }
+    });
+    Ok((verdict, lines))
 }
 
-const CLEAN: &str = "\u{1}clean ";
-const VIOLATION: &str = "\u{1}violation ";
-
-fn read(end: &str) -> Option<(Seen, String)> {
-    let mut parts = end.splitn(3, ' ');
-    let hash = parts.next()?.parse().ok()?;
-    let events = parts.next()?.parse().ok()?;
-    Some((Seen { events, hash }, parts.next()?.to_owned()))
-}
-
-/// The child's part of [`once`].
-fn child(seed: u64, print: bool) -> ExitCode {
-    match simulate(seed, print) {
-        Ok((seen, summary)) => println!("{CLEAN}{} {} {summary}", seen.hash, seen.events),
-        Err(violation) => println!("{VIOLATION}{}", violation.replace('\n', "\u{1}")),
-    }
-    ExitCode::SUCCESS
+/// The flags of a child that runs a saved plan.
+pub fn of_plan(path: &Path) -> Vec<String> {
+    vec!["--plan".to_owned(), path.display().to_string()]
 }
 
 /// The run itself, on a thread of its own: what std keeps per thread (the order of its hash maps) is the
 /// seed's then.
-fn simulate(seed: u64, print: bool) -> Result<(Seen, String), String> {
+pub fn simulate(plan: Plan, keep: bool) -> (Verdict, Vec<Line>) {
+    let trace = Trace::new(clock::elapsed, keep);
+    let marks = Marks::default();
+    let seen = (trace.clone(), marks.clone());
     let run = move || {
-        let mut runtime = Runtime::with_seed_and_config(seed, Config::default());
+        let begun = cpu_ms();
+        let mut runtime = Runtime::with_seed_and_config(plan.seed, Config::default());
         runtime.set_time_limit(TIME_LIMIT);
-        let trace = Trace::new(clock::elapsed, print);
-        let ended = runtime.block_on(smoke::run(seed, trace.clone()));
-        ended.map(|summary| (trace.seen(), summary)).map_err(|violation| format!("{violation:#}"))
+        let ended = runtime.block_on(world::run(plan, seen.0, seen.1));
+        (ended, cpu_ms().saturating_sub(begun))
     };
-    let thread = std::thread::Builder::new().name(format!("seed {seed}")).spawn(run);
-    let thread = thread.map_err(|error| format!("no thread: {error}"))?;
-    thread.join().unwrap_or_else(|panic| Err(format!("panic: {}", message(&*panic))))
+    let thread =
+        std::thread::Builder::new().name("run".to_owned()).spawn(run).expect("a thread can be started");
+    let (ended, cpu_ms) = thread.join().unwrap_or_else(|panic| (Err(panicked(&*panic)), 0));
+    let seen = trace.seen();
+    let (violation, cost) = match ended {
+        Ok(cost) => (None, cost),
+        Err(Failed { invariant, detail }) => {
+            (Some(Violation { invariant: invariant.to_owned(), detail }), Cost::default())
+        }
+    };
+    let verdict = Verdict {
+        violation,
+        events: seen.events,
+        trace: format!("{:016x}", seen.hash),
+        marks: marks.counts(),
+        cost: Cost { cpu_ms, ..cost },
+    };
+    (verdict, trace.lines())
 }
 
-fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Failed {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words")
+    let detail = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words");
+    Failed { invariant: "no member panics", detail: detail.to_owned() }
+}
+
+/// Processor time of this process so far.
+fn cpu_ms() -> u64 {
+    // Fields 14 and 15 after the name in brackets, in ticks of 10 ms; where there is no such file, nothing is told.
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    let ticks = after.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok());
+    ticks.sum::<u64>() * 10
 }

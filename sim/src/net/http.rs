@@ -1,4 +1,4 @@
-//! An HTTP client on the simulated network: what stands between a phone and the front.
+//! An HTTP client over a link: what stands between a phone and the front.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -10,13 +10,17 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+
+use super::Net;
+use crate::plan::Link;
 
 type Connection = SendRequest<Full<Bytes>>;
 
 /// A client of one server. Keeps connections open and uses them again. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
+    net: Net,
+    link: Link,
     server: SocketAddr,
     idle: Arc<Mutex<Vec<Connection>>>,
 }
@@ -40,8 +44,8 @@ impl Answer {
 
 impl Client {
     /// A client without connections.
-    pub fn new(server: SocketAddr) -> Client {
-        Client { server, idle: Arc::default() }
+    pub fn new(net: Net, link: Link, server: SocketAddr) -> Client {
+        Client { net, link, server, idle: Arc::default() }
     }
 
     /// Sends one request and reads the answer to its end. Never tries twice: after a failure the outcome is
@@ -79,7 +83,7 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<Connection> {
-        let stream = TcpStream::connect(self.server).await?;
+        let stream = self.net.connect(self.link, self.server).await?;
         let (connection, driver) = http1::handshake(TokioIo::new(stream)).await?;
         // Ends with the connection, and an error of it is one of the request's.
         tokio::spawn(driver);
