@@ -7,10 +7,10 @@ use crate::plan::draw::Size;
 
 /// What is shown after a wrong command line.
 pub const USAGE: &str = "usage:
-  cargo sim [--seed N | --plan FILE] [--small] [--mutant NAME] [--log full] [--page FILE.html]
-  cargo sim soak --seeds A..B [--jobs J] [--small] [--mutant NAME]
+  cargo sim [--seed N | --plan FILE] [--small] [--log full] [--page FILE.html]
+  cargo sim soak --seeds A..B [--jobs J] [--small]
   cargo sim meta --seeds A..B [--jobs J] [--small]
-  cargo sim shrink (--seed N | --plan FILE) [--small] [--mutant NAME] [--out FILE] [--jobs J]";
+  cargo sim shrink (--seed N | --plan FILE) [--small] [--out FILE] [--jobs J]";
 
 /// Tells a child process to say what its run came to, on one line.
 pub const ONCE: &str = "--once";
@@ -45,8 +45,6 @@ pub struct Args {
     pub plan: Option<PathBuf>,
     /// How large plans are.
     pub size: Size,
-    /// A deliberate bug, by its name.
-    pub mutant: Option<String>,
     /// Whether every effect is printed.
     pub log: bool,
     /// Where the run is drawn.
@@ -69,7 +67,6 @@ impl Args {
             seeds: SEEDS,
             plan: None,
             size: Size::Default,
-            mutant: None,
             log: false,
             page: None,
             out: None,
@@ -95,7 +92,6 @@ impl Args {
                     other => return Err(format!("{other} runs at a time are too many or too few")),
                 },
                 "--small" => parsed.size = Size::Small,
-                "--mutant" => parsed.mutant = Some(value()?),
                 "--log" if parsed.command == Command::Run => match value()?.as_str() {
                     "full" => parsed.log = true,
                     other => return Err(format!("there is no log called `{other}`; there is `full`")),
@@ -137,9 +133,9 @@ mod tests {
 
     #[test]
     fn each_command_has_its_flags() {
-        let run = parse("--seed 7 --small --log full --page out.html --mutant early-answer").unwrap();
+        let run = parse("--seed 7 --small --log full --page out.html").unwrap();
         assert_eq!((run.seed, run.size, run.log), (7, Size::Small, true));
-        assert_eq!((run.page, run.mutant), (Some("out.html".into()), Some("early-answer".to_owned())));
+        assert_eq!(run.page, Some("out.html".into()));
         let soak = parse("soak --seeds 3..9 --jobs 4").unwrap();
         assert_eq!((soak.command, soak.seeds, soak.jobs), (Command::Soak, 3..9, 4));
         assert_eq!(parse("meta --seeds 1..21").unwrap().command, Command::Meta);

@@ -47,9 +47,6 @@ pub fn plan(args: &Args) -> Result<Plan, String> {
         }
         None => draw::plan(args.seed, args.size),
     };
-    if let Some(mutant) = &args.mutant {
-        plan.mutant = Some(mutant.clone());
-    }
     Ok(plan)
 }
 
@@ -106,9 +103,6 @@ pub fn flags(args: &Args) -> String {
     let mut flags = String::new();
     if args.size == draw::Size::Small && args.plan.is_none() {
         flags.push_str(" --small");
-    }
-    if let Some(mutant) = &args.mutant {
-        flags.push_str(&format!(" --mutant {mutant}"));
     }
     flags
 }

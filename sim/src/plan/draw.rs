@@ -28,7 +28,7 @@ pub fn plan(seed: u64, size: Size) -> Plan {
     // Stable: faults of the same moment stay in the order of their streams.
     faults.sort_by_key(|fault| fault.at_ms);
     let operations = operations(&mut stream(seed, "workload"), &config, size);
-    Plan { seed, config, mutant: None, faults, operations }
+    Plan { seed, config, faults, operations }
 }
 
 fn stream(seed: u64, kind: &str) -> Rng {

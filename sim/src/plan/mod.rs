@@ -18,9 +18,6 @@ pub struct Plan {
     pub seed: u64,
     /// How many there are of everything.
     pub config: Config,
-    /// The deliberate bug that is switched on, by its name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mutant: Option<String>,
     /// What goes wrong, in order of time.
     pub faults: Vec<Fault>,
     /// What people do, in order of time.
@@ -98,7 +95,6 @@ impl Plan {
             _ => format!("[\n    {}\n  ]", items.join(",\n    ")),
         };
         let mut fields = vec![line("seed", self.seed.to_string()), line("config", json(&self.config))];
-        fields.extend(self.mutant.as_ref().map(|mutant| line("mutant", json(mutant))));
         fields.push(line("faults", list(self.faults.iter().map(json).collect())));
         fields.push(line("operations", list(self.operations.iter().map(json).collect())));
         out.push_str(&fields.join(",\n"));
