@@ -5,6 +5,18 @@
 //!
 //! Must never learn: how a run was made. Evidence is all that it sees.
 
+pub mod apart;
+pub mod blocked;
+pub mod deleted;
+pub mod linearizable;
+pub mod names;
+pub mod once;
+pub mod revisions;
+pub mod secrets;
+#[cfg(test)]
+mod told;
+pub mod typed;
+
 use std::fmt;
 
 use crate::history::{Evidence, Record};
@@ -39,7 +51,17 @@ pub struct Violation {
 }
 
 /// All promises, in the order in which they are judged: the one that says most about the cause comes first.
-pub const ALL: &[Promise] = &[];
+pub const ALL: &[Promise] = &[
+    typed::PROMISE,
+    secrets::PROMISE,
+    apart::PROMISE,
+    once::PROMISE,
+    names::PROMISE,
+    deleted::PROMISE,
+    blocked::PROMISE,
+    revisions::PROMISE,
+    linearizable::PROMISE,
+];
 
 /// Judges a run by all promises.
 pub fn judge(evidence: &Evidence) -> Vec<Violation> {

@@ -99,5 +99,10 @@ fn is_zero(number: &u8) -> bool {
 
 /// A value that nobody else writes: app, client and number.
 pub fn value(app: &str, client: u32, number: u32) -> String {
-    format!("«{app}» c{client} n{number}")
+    format!("{} c{client} n{number}", app_mark(app))
+}
+
+/// What every value that is written in an app has, and no other.
+pub fn app_mark(app: &str) -> String {
+    format!("«{app}»")
 }

@@ -1,0 +1,80 @@
+//! Apps are apart, and so are people: a key, token, cursor or id of another gives nothing but a refusal, and no
+//! reply ever has a value that was written in another app. A cursor with a flipped bit is no cursor.
+
+use super::{Broken, Promise};
+use crate::history::{Evidence, Mischief, Record};
+use crate::workload::app_mark;
+
+/// The promise.
+pub const PROMISE: Promise = Promise {
+    name: "apart",
+    says: "Another app's or user's token, cursor and id give nothing; no reply shows another app's values.",
+    check,
+};
+
+fn check(evidence: &Evidence) -> Vec<Broken> {
+    let mut apps: Vec<&str> = evidence.all().map(|record| record.app.as_str()).collect();
+    apps.sort_unstable();
+    apps.dedup();
+    let mut broken = Vec::new();
+    for record in evidence.all() {
+        if let Some(wrong) = record.mischief.and_then(|mischief| wrong(mischief, record)) {
+            broken.push(Broken::by(wrong, [record]));
+        }
+        let Some(value) = record.ok() else { continue };
+        let text = value.to_string();
+        let others = apps.iter().filter(|app| **app != record.app);
+        for app in others.filter(|app| text.contains(&app_mark(app))) {
+            broken.push(Broken::by(format!("app {} was shown what app {app} wrote", record.app), [record]));
+        }
+    }
+    broken
+}
+
+/// What is wrong with the answer.
+fn wrong(mischief: Mischief, record: &Record) -> Option<String> {
+    if record.ok().is_some() {
+        return Some(format!("{mischief:?} was answered as if it were right"));
+    }
+    let code = record.refused().filter(|code| !["busy", "unavailable", "rate-limited"].contains(code))?;
+    let right: &[&str] = match mischief {
+        Mischief::CursorOfAnotherUser | Mischief::CursorOfAnotherApp | Mischief::CursorChanged => {
+            &["cursor-invalid", "bad-request", "invalid"]
+        }
+        Mischief::IdOfAnotherApp => &["not-found"],
+        Mischief::TokenOfAnotherApp | Mischief::TokenChanged => &["unauthenticated"],
+        Mischief::OtherBody => &["key-reused"],
+    };
+    (!right.contains(&code)).then(|| format!("{mischief:?} was refused as {code}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::told::{Told, ok, refused};
+    use super::*;
+    use crate::workload::value;
+    use serde_json::json;
+
+    #[test]
+    fn a_value_of_another_app_is_found() {
+        let two = Told::default().in_app("two").call("b", "post.get", json!({}), ok(json!({})));
+        let post = |app: &str| ok(json!({ "text": value(app, 1, 1) }));
+        let good = two.clone().in_app("one").call("a", "post.get", json!({}), post("one"));
+        assert_eq!(check(&good.evidence()), []);
+        let bad = two.in_app("one").call("a", "post.get", json!({}), post("two"));
+        assert_eq!(check(&bad.evidence()).len(), 1);
+    }
+
+    #[test]
+    fn mischief_is_refused_for_the_right_reason() {
+        let pull = |outcome| {
+            let told = Told::default().with_mischief(Mischief::CursorOfAnotherUser);
+            check(&told.call("a", "sync.pull", json!({}), outcome).evidence()).len()
+        };
+        assert_eq!(pull(refused(400, "cursor-invalid")), 0);
+        assert_eq!(pull(refused(503, "busy")), 0);
+        assert_eq!(pull(crate::history::Outcome::LOST), 0);
+        assert_eq!(pull(refused(404, "not-found")), 1);
+        assert_eq!(pull(ok(json!({ "items": [] }))), 1);
+    }
+}
