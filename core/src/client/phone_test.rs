@@ -201,16 +201,19 @@ fn a_new_phone_pulls_from_zero_page_by_page_and_then_waits_for_news() {
     assert_eq!(pocket.phone.poll_timeout(), None);
     pocket.tell(signed_in(0));
     let first = pocket.peek("sync.pull");
-    assert_eq!((first.method, &first.path[..], &first.body[..]), ("POST", "/v1/demo/sync.pull", "{}"));
+    assert_eq!(
+        (first.method, &first.path[..], &first.body[..]),
+        ("POST", "/v1/demo/sync.pull", r#"{"roots":[]}"#)
+    );
     assert_eq!(pocket.header("sync.pull", "authorization"), Some("Bearer access-0"));
     assert_eq!(pocket.header("sync.pull", "gomer-key"), Some("ck"));
     assert_eq!(pocket.header("sync.pull", "gomer-position"), None);
     pocket.answer("sync.pull", 200, page(vec![put("1", "a")], "c1", false));
     assert!(!pocket.phone.is_caught_up());
     let asked = pocket.answer("sync.pull", 200, page(vec![put("2", "b")], "c2", true));
-    assert_eq!(asked, json!({"cursor": "c1"}));
+    assert_eq!(asked, json!({"cursor": "c1", "roots": []}));
     assert!(pocket.phone.is_caught_up());
-    assert_eq!(pocket.peek("sync.pull").body, r#"{"cursor":"c2","waitS":30}"#);
+    assert_eq!(pocket.peek("sync.pull").body, r#"{"cursor":"c2","roots":[],"waitS":30}"#);
     assert!(pocket.peek("sync.pull").timeout > Duration::from_secs(30));
     assert_eq!(pocket.texts(), ["1=a", "2=b"]);
 }
@@ -252,7 +255,7 @@ fn what_the_person_does_goes_at_once_and_the_pull_behind_it() {
     pocket.settle(&[(200, "")]);
     assert_eq!(
         pocket.peek("sync.pull").body,
-        r#"{"cursor":"c2"}"#,
+        r#"{"cursor":"c2","roots":[]}"#,
         "does not wait: there is something to see"
     );
     assert_eq!(pocket.texts(), ["0=news", "1=hello", "2=you"], "no flicker between push and pull");
@@ -468,7 +471,7 @@ fn a_cursor_that_is_not_known_any_more_costs_no_unsent_operation_and_no_live_row
         pocket.wait(Duration::from_secs(1));
         pocket.fail("sync.push");
         let asked = pocket.answer("sync.pull", 200, page(vec![put("1", "a")], "d1", false));
-        assert_eq!(asked, json!({}), "{code}");
+        assert_eq!(asked, json!({"roots": []}), "{code}");
         assert_eq!(pocket.texts(), ["1=a", "2=b", "3=c"], "nothing is swept before the end");
         pocket.answer("sync.pull", 200, page(vec![], "d2", true));
         assert_eq!(pocket.texts(), ["1=a", "3=c"]);
@@ -483,7 +486,7 @@ fn a_restart_inside_a_resync_goes_on_where_it_was() {
     pocket.restart();
     assert!(pocket.phone.cache().is_resyncing());
     let asked = pocket.answer("sync.pull", 200, page(vec![], "c3", true));
-    assert_eq!(asked, json!({"cursor": "c2"}));
+    assert_eq!(asked, json!({"cursor": "c2", "roots": []}));
     assert_eq!(pocket.texts(), ["1=a"], "what was touched before the restart stays, the rest goes");
 }
 
@@ -551,6 +554,16 @@ fn roots_that_the_app_opens_are_asked_for_at_once_and_after_a_restart() {
     assert_eq!(pocket.peek("sync.pull").id, id, "the same roots again are no news");
     pocket.restart();
     assert_eq!(pocket.peek("sync.pull").body, expected);
+}
+
+/// Roots were once left out when there were none, which asks for "those of the cursor": a phone that had
+/// closed everything went on receiving it.
+#[test]
+fn a_phone_that_closes_all_its_roots_says_so() {
+    let mut pocket = Pocket::at_rest(vec![]);
+    pocket.tell(Event::AppFollows(Roots::new(["post:1".to_owned()]).unwrap()));
+    pocket.tell(Event::AppFollows(Roots::default()));
+    assert_eq!(pocket.peek("sync.pull").body, r#"{"cursor":"c1","roots":[]}"#);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::queue::OpId;
 pub(super) struct PullRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<&'a str>,
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    /// All that is open, also when that is nothing: left out, it would mean "as before".
     pub roots: &'a BTreeSet<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wait_s: Option<u64>,
@@ -236,7 +236,7 @@ mod tests {
     fn what_is_absent_is_left_out_of_requests() {
         let none = BTreeSet::new();
         let pull = PullRequest { cursor: None, roots: &none, wait_s: Some(30) };
-        assert_eq!(serde_json::to_string(&pull).unwrap(), r#"{"waitS":30}"#);
+        assert_eq!(serde_json::to_string(&pull).unwrap(), r#"{"roots":[],"waitS":30}"#);
     }
 
     #[test]
