@@ -72,7 +72,15 @@ pub(super) fn refusal(mut pointer: String, said: &str) -> Problem {
     let (code, detail) = if said.starts_with("invalid type") {
         ("type", "A value is of the wrong type.".to_owned())
     } else if said.starts_with("unknown variant") {
-        ("value", "A value is none of those that are known.".to_owned())
+        // From the last one on, so that nothing of what was sent is repeated.
+        let known = said.rsplit_once("`, expected ").map(|(_, known)| known.split(" at line ").next());
+        (
+            "value",
+            match known.flatten() {
+                Some(known) => format!("A value is none of those that are known: {known}."),
+                None => "A value is none of those that are known.".to_owned(),
+            },
+        )
     } else if said.starts_with("invalid length") {
         ("length", "A list is too long or too short.".to_owned())
     } else {
@@ -155,6 +163,16 @@ mod tests {
     }
 
     const ID: &str = "0190a6b2-5c1e-7a3b-8f00-0123456789ab";
+
+    #[test]
+    fn a_value_that_is_not_known_is_told_which_are_and_is_not_repeated() {
+        for sent in ["middling", "x`, expected `secret", "x at line 1"] {
+            let body = format!(r#"{{"id":"{ID}","level":"{sent}"}}"#);
+            let problem = RawArgs::Json(Bytes::from(body)).parse::<Sample>().unwrap_err();
+            let detail = problem.detail.clone();
+            assert_eq!(detail, "A value is none of those that are known: `low` or `high`.", "{sent}");
+        }
+    }
 
     #[test]
     fn faults_point_to_their_place() {
