@@ -10,7 +10,7 @@ use gomer_core::rows::node::{Flags, Node};
 
 use super::view::{Likes, Post, audience, counts_id};
 use crate::methods::block::Mute;
-use crate::methods::profile::relation::relations;
+use crate::methods::profile::relation::deciding_relations;
 use crate::model::{ADMIN_ROLE, BLOCKS, LIKES, MODERATOR_ROLE, MUTES, POST, PROFILE};
 use crate::registry::{Call, Caller, NodeView, Stop};
 use crate::roles::held;
@@ -183,7 +183,9 @@ impl Reader {
             standing.flags = profile.map_or(Flags::default(), |view| view.node.flags);
         }
         if let Some(me) = self.viewer.profile() {
-            let known = relations(&self.call, me, &new).await?;
+            // Nobody follows, blocks or mutes themselves.
+            let others: Vec<Id> = new.iter().copied().filter(|&author| author != me).collect();
+            let known = deciding_relations(&self.call, me, &others).await?;
             for (standing, author) in standings.iter_mut().zip(&new) {
                 if let Some(known) = known.get(author) {
                     standing.tie = known.tie();

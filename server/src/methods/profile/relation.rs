@@ -78,21 +78,45 @@ impl Known {
 /// Notes that there is such a link.
 type Set = fn(&mut Known);
 
+/// What decides whether something is shown: follows, blocks and mutes.
+const DECIDING: [(LinkType, Set); 4] = [
+    (FOLLOWS, |known| known.relation.following = true),
+    (BLOCKS, |known| known.relation.blocking = true),
+    (BLOCKED_BY, |known| known.blocked_by = true),
+    (MUTES, |known| known.relation.muted = true),
+];
+
+/// What is only told.
+const TOLD: [(LinkType, Set); 3] = [
+    (FOLLOWED_BY, |known| known.relation.followed_by = true),
+    (REQUESTED, |known| known.relation.requested = true),
+    (REQUESTED_BY, |known| known.relation.requested_by = true),
+];
+
 /// My relations to these profiles.
 pub async fn relations(call: &Call, me: Id, ids: &[Id]) -> Result<BTreeMap<Id, Known>, Stop> {
+    known(call, me, ids, [&DECIDING[..], &TOLD].concat()).await
+}
+
+/// As much of my relations to these profiles as decides what I see. Half of all that a reader asks of the
+/// graph begins with this, so the lists that do not matter are not read.
+pub async fn deciding_relations(call: &Call, me: Id, ids: &[Id]) -> Result<BTreeMap<Id, Known>, Stop> {
+    known(call, me, ids, DECIDING.to_vec()).await
+}
+
+async fn known(
+    call: &Call,
+    me: Id,
+    ids: &[Id],
+    lists: Vec<(LinkType, Set)>,
+) -> Result<BTreeMap<Id, Known>, Stop> {
     let mut known: BTreeMap<Id, Known> =
         ids.iter().map(|&id| (id, Known { relation: Relation::none(id), blocked_by: false })).collect();
+    if known.is_empty() {
+        return Ok(known);
+    }
     let asked: Vec<Id> = known.keys().copied().collect();
     let root = Root::profile(me);
-    let lists: [(LinkType, Set); 7] = [
-        (FOLLOWS, |known| known.relation.following = true),
-        (FOLLOWED_BY, |known| known.relation.followed_by = true),
-        (REQUESTED, |known| known.relation.requested = true),
-        (REQUESTED_BY, |known| known.relation.requested_by = true),
-        (BLOCKS, |known| known.relation.blocking = true),
-        (BLOCKED_BY, |known| known.blocked_by = true),
-        (MUTES, |known| known.relation.muted = true),
-    ];
     for (ty, set) in lists {
         for link in call.links(root, ty, asked.clone()).await?.into_iter().flatten() {
             if ty == MUTES && has_ended(&link.link.data, call) {
