@@ -282,11 +282,33 @@ pub struct Order {
     pub ordinal: u16,
 }
 
+impl Order {
+    /// A text that sorts as orders do: 20 digits, a dot, 5 digits.
+    pub fn text(self) -> Ascii<26> {
+        let mut text = *b"00000000000000000000.00000";
+        for (mut number, place) in [(self.position.0, 0..20), (u64::from(self.ordinal), 21..26)] {
+            for at in place.rev() {
+                text[at] = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        Ascii::new(text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rng::Rng;
     use proptest::prelude::*;
+
+    #[test]
+    fn an_order_has_one_text() {
+        let text = |position, ordinal| Order { position: Position(position), ordinal }.text();
+        assert_eq!(text(0, 0).as_str(), "00000000000000000000.00000");
+        assert_eq!(text(1_042, 7).as_str(), "00000000000000001042.00007");
+        assert_eq!(text(u64::MAX, u16::MAX).as_str(), "18446744073709551615.65535");
+    }
 
     proptest! {
         #[test]

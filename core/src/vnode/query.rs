@@ -48,7 +48,12 @@ pub enum Query {
     Operation { caller: Id, op: Id },
     /// What changed in a section after a position (see [`DeltaPage`]).
     Delta { section: Section, from: DeltaFrom, limit: u32 },
+    /// Several of these, answered as of one moment and in this order; at most [`QUERIES_MAX`].
+    All(Vec<Query>),
 }
+
+/// Most queries of one [`Query::All`]; those beyond it are not answered.
+pub const QUERIES_MAX: usize = 16;
 
 /// How a follower says where it is in one scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +131,8 @@ pub enum Answer {
     Operation(Option<OpRecord>),
     /// For `Delta`.
     Delta(DeltaPage),
+    /// For `All`, in the order asked.
+    All(Vec<Answer>),
 }
 
 /// An answer, and as of when.

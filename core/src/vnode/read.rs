@@ -8,7 +8,7 @@ use crate::store::{StateRead, StoreFault};
 use crate::streams::{mark, range};
 
 use super::delta;
-use super::query::{Answer, PAGE_MAX, Query, Reading};
+use super::query::{Answer, PAGE_MAX, QUERIES_MAX, Query, Reading};
 
 /// Answers a query. The vnode's own row must be there: a vnode without one has not started.
 pub fn answer(
@@ -70,5 +70,12 @@ fn ask(rows: &dyn StateRead, place: Place, applied: &Applied, query: &Query) -> 
         Query::Delta { section, from, limit } => {
             Answer::Delta(delta::page(rows, place, applied, *section, *from, page(*limit))?)
         }
+        Query::All(queries) => Answer::All(
+            queries
+                .iter()
+                .take(QUERIES_MAX)
+                .map(|query| ask(rows, place, applied, query))
+                .collect::<Result<_, _>>()?,
+        ),
     })
 }

@@ -3,7 +3,8 @@
 use std::ops::Deref;
 use std::sync::atomic::Ordering;
 
-use gomer_core::id::{Id, LinkType, Order, Root, StreamId};
+use gomer_core::id::{Id, LinkType, Order, Root, Section, StreamId};
+use gomer_core::rows::applied::Eras;
 use gomer_core::rows::mark::Mark;
 use gomer_core::rows::name::Name;
 use gomer_core::rows::node::Node;
@@ -156,6 +157,41 @@ impl Call {
             Answer::Name(name) => Ok(name),
             _ => unasked(),
         }
+    }
+
+    /// Links of several types to these targets, as of one moment: for each type, as in [`Call::links`].
+    pub async fn links_of(
+        &self,
+        root: Root,
+        types: impl IntoIterator<Item = LinkType>,
+        to: &[Id],
+    ) -> Result<Vec<Vec<Option<LinkView>>>, Stop> {
+        let queries = types.into_iter().map(|ty| Query::Links { ty, to: to.to_vec() }).collect();
+        let Answer::All(answers) = self.read(root, Query::All(queries)).await?.answer else {
+            return unasked();
+        };
+        let links = |answer| match answer {
+            Answer::Links(links) => Ok(links),
+            _ => unasked(),
+        };
+        answers.into_iter().map(links).collect()
+    }
+
+    /// What changed in several sections of a root, each after its own place, as of one moment.
+    pub async fn deltas(
+        &self,
+        root: Root,
+        sections: &[(Section, DeltaFrom)],
+        limit: u32,
+    ) -> Result<(Vec<DeltaPage>, Eras), Stop> {
+        let delta = |&(section, from): &(Section, DeltaFrom)| Query::Delta { section, from, limit };
+        let reading = self.read(root, Query::All(sections.iter().map(delta).collect())).await?;
+        let Answer::All(answers) = reading.answer else { return unasked() };
+        let page = |answer| match answer {
+            Answer::Delta(page) => Ok(page),
+            _ => unasked(),
+        };
+        Ok((answers.into_iter().map(page).collect::<Result<_, _>>()?, reading.eras))
     }
 
     /// What changed in a section of a root after a place.

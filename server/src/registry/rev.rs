@@ -41,10 +41,35 @@ impl Rev {
 impl fmt::Display for Rev {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Rev::At(position, era) => write!(f, "{}.{era:08x}", position.0),
+            Rev::At(position, era) => f.write_str(text(*position, *era, &mut [0; TEXT_MAX])),
             Rev::Pending => f.write_str("pending"),
         }
     }
+}
+
+/// Most characters of a revision: 20 digits, a dot, 8 digits.
+const TEXT_MAX: usize = 29;
+
+/// The text of a revision, written from its end. By hand, because every item of every list has one.
+fn text(position: Position, era: u32, room: &mut [u8; TEXT_MAX]) -> &str {
+    let mut at = TEXT_MAX;
+    let mut put = |digit: u8| {
+        at -= 1;
+        room[at] = digit;
+    };
+    for place in 0..8 {
+        put(b"0123456789abcdef"[(era >> (4 * place)) as usize & 15]);
+    }
+    put(b'.');
+    let mut rest = position.0;
+    loop {
+        put(b'0' + (rest % 10) as u8);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    std::str::from_utf8(&room[at..]).expect("digits and a dot")
 }
 
 /// Why a text is not a [`Rev`].
@@ -77,7 +102,7 @@ impl FromStr for Rev {
 impl Serialize for Rev {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
-            Rev::At(..) => to.collect_str(self),
+            Rev::At(position, era) => to.serialize_str(text(*position, *era, &mut [0; TEXT_MAX])),
             Rev::Pending => RawValue::from_string(PENDING.to_owned())
                 .expect("an empty array with white space is JSON")
                 .serialize(to),
@@ -142,8 +167,14 @@ mod tests {
 
     #[test]
     fn texts_survive_and_others_are_refused() {
-        let rev = Rev::At(Position(u64::MAX), 0xab);
-        assert_eq!(rev.to_string().parse(), Ok(rev));
+        for (position, era, text) in [
+            (u64::MAX, 0xab, "18446744073709551615.000000ab"),
+            (0, u32::MAX, "0.ffffffff"),
+            (1_042, 0x7f3a_90c1, "1042.7f3a90c1"),
+        ] {
+            let rev = Rev::At(Position(position), era);
+            assert_eq!((rev.to_string().as_str(), text.parse()), (text, Ok(rev)));
+        }
         for text in
             ["", "1", "1.", ".00000000", "1.0000000", "1.0000000G", "+1.00000000", "1.000000001", "pending"]
         {

@@ -95,20 +95,20 @@ const TOLD: [(LinkType, Set); 3] = [
 
 /// My relations to these profiles.
 pub async fn relations(call: &Call, me: Id, ids: &[Id]) -> Result<BTreeMap<Id, Known>, Stop> {
-    known(call, me, ids, [&DECIDING[..], &TOLD].concat()).await
+    known(call, me, ids, &[&DECIDING[..], &TOLD].concat()).await
 }
 
 /// As much of my relations to these profiles as decides what I see. Half of all that a reader asks of the
 /// graph begins with this, so the lists that do not matter are not read.
 pub async fn deciding_relations(call: &Call, me: Id, ids: &[Id]) -> Result<BTreeMap<Id, Known>, Stop> {
-    known(call, me, ids, DECIDING.to_vec()).await
+    known(call, me, ids, &DECIDING).await
 }
 
 async fn known(
     call: &Call,
     me: Id,
     ids: &[Id],
-    lists: Vec<(LinkType, Set)>,
+    lists: &[(LinkType, Set)],
 ) -> Result<BTreeMap<Id, Known>, Stop> {
     let mut known: BTreeMap<Id, Known> =
         ids.iter().map(|&id| (id, Known { relation: Relation::none(id), blocked_by: false })).collect();
@@ -116,9 +116,9 @@ async fn known(
         return Ok(known);
     }
     let asked: Vec<Id> = known.keys().copied().collect();
-    let root = Root::profile(me);
-    for (ty, set) in lists {
-        for link in call.links(root, ty, asked.clone()).await?.into_iter().flatten() {
+    let found = call.links_of(Root::profile(me), lists.iter().map(|(ty, _)| *ty), &asked).await?;
+    for (&(ty, set), links) in lists.iter().zip(found) {
+        for link in links.into_iter().flatten() {
             if ty == MUTES && has_ended(&link.link.data, call) {
                 continue;
             }

@@ -1,21 +1,27 @@
 //! Rows as a phone gets them.
 //!
 //! A value follows from its row alone, so that the same revision is the same value, on every page and on
-//! every member: nothing is looked up elsewhere.
+//! every member: nothing is looked up elsewhere. It is rendered from the row when the page is written out:
+//! pages hold thousands, and a tree of values between the two took more time than reading the rows.
 
-use gomer_core::id::{Id, NodeType, Root, Section};
+use std::borrow::Cow;
+
+use gomer_core::id::{Id, NodeType, Order, Root, Section};
 use gomer_core::meta::state::App;
 use gomer_core::rows::RowRef;
 use gomer_core::rows::applied::Eras;
+use gomer_core::rows::entry::Entry;
 use gomer_core::rows::node::{Flags, Node};
 use gomer_core::vnode::query::{DeltaItem, EntryView, LinkView};
 use schemars::JsonSchema;
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use super::names;
-use crate::methods::timeline::{order_text, verb_name};
+use crate::methods::timeline::verb_name;
 use crate::registry::Rev;
+use crate::types::{Timestamp, Uuid};
 
 /// What happened to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -42,69 +48,88 @@ pub struct Item {
     /// What happened.
     pub op: Op,
     /// The root, like `profile:UUID`.
-    pub root: String,
+    #[serde(serialize_with = "names::write_root")]
+    #[schemars(with = "String")]
+    pub root: Root,
     /// The part of the root: `private`, `public` or `inverse`.
     pub section: &'static str,
     /// The type of what changed: a node type, a link type or a stream.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    pub of_type: Option<String>,
+    pub of_type: Option<Cow<'static, str>>,
     /// Its id within root and type; of a link, what it leads to; of a mark, the stream's name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub id: Option<ItemId>,
     /// Its revision; of an added section, which grant it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rev: Option<Rev>,
     /// What it is now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<Value>,
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub value: Option<ItemValue>,
+}
+
+/// What names a thing within its root and type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ItemId {
+    /// An id.
+    Id(Uuid),
+    /// A stream's name: there is one mark for each.
+    Name(Cow<'static, str>),
+}
+
+/// What something is now.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ItemValue {
+    /// A node and its id.
+    Node(Id, Node),
+    /// A link, and how many its list has.
+    Link(LinkView, u64),
+    /// An entry and its place.
+    Entry(EntryView),
+    /// A read mark.
+    Mark(Cow<'static, str>, Order),
+    /// How many are left of the list that a link is gone from.
+    Count(u64),
 }
 
 impl Item {
     /// An item about a section as a whole.
     pub fn of_scope(op: Op, root: Root, section: Section, rev: Option<Rev>) -> Item {
-        let (root, section) = (names::root(root), names::section(section));
-        Item { op, root, section, of_type: None, id: None, rev, value: None }
+        Item { op, root, section: names::section(section), of_type: None, id: None, rev, value: None }
     }
 
     /// An item for one change. `eras` are those of the log that it was read from.
     pub fn of_change(app: &App, root: Root, section: Section, eras: &Eras, change: DeltaItem) -> Item {
-        let scope = Item::of_scope(Op::Put, root, section, None);
-        let put = |of_type: String, id: String, rev, value| Item {
+        let item = |op, of_type, id, rev, value| Item {
+            op,
+            root,
+            section: names::section(section),
             of_type: Some(of_type),
             id: Some(id),
             rev: Some(Rev::of(rev, eras)),
-            value: Some(value),
-            ..scope.clone()
+            value,
         };
+        let put = |of_type, id, rev, value| item(Op::Put, of_type, ItemId::Id(Uuid(id)), rev, Some(value));
         match change {
             DeltaItem::Node(id, node) => {
-                let of_type = names::node(app, node.ty).into_owned();
-                put(of_type, id.to_string(), node.rev, node_value(id, &node))
+                put(names::node(app, node.ty), id, node.rev, ItemValue::Node(id, node))
             }
-            DeltaItem::Link(ty, view, count) => put(
-                names::link(app, ty).into_owned(),
-                view.to.to_string(),
-                view.link.rev,
-                link_value(&view, count),
-            ),
-            DeltaItem::Entry(stream, view) => put(
-                names::stream(stream).into_owned(),
-                view.entry.id.to_string(),
-                view.entry.rev,
-                entry_value(&view),
-            ),
+            DeltaItem::Link(ty, view, count) => {
+                put(names::link(app, ty), view.to, view.link.rev, ItemValue::Link(view, count))
+            }
+            DeltaItem::Entry(stream, view) => {
+                put(names::stream(stream), view.entry.id, view.entry.rev, ItemValue::Entry(view))
+            }
             DeltaItem::Mark(stream, mark) => {
-                let name = names::stream(stream).into_owned();
-                let value = json!({ "timeline": name, "order": order_text(mark.at) });
-                Item { op: Op::Mark, ..put(name.clone(), name, mark.rev, value) }
+                let name = names::stream(stream);
+                let value = ItemValue::Mark(name.clone(), mark.at);
+                item(Op::Mark, name.clone(), ItemId::Name(name), mark.rev, Some(value))
             }
             DeltaItem::Gone(row, position, count, ty) => {
                 let (of_type, id) = name_of(app, row, ty);
-                Item {
-                    op: Op::Delete,
-                    value: count.map(|count| json!({ "count": count })),
-                    ..put(of_type, id, position, Value::Null)
-                }
+                item(Op::Delete, of_type, id, position, count.map(ItemValue::Count))
             }
         }
     }
@@ -113,30 +138,71 @@ impl Item {
     pub fn hidden(self) -> Item {
         Item { op: Op::Delete, value: None, ..self }
     }
+
+    /// About how many bytes it has on the wire.
+    pub fn bytes(&self) -> usize {
+        300 + self.value.as_ref().map_or(0, ItemValue::bytes)
+    }
 }
 
 /// Type and id of what is gone.
-fn name_of(app: &App, row: RowRef, ty: Option<NodeType>) -> (String, String) {
+fn name_of(app: &App, row: RowRef, ty: Option<NodeType>) -> (Cow<'static, str>, ItemId) {
     match row {
-        RowRef::Node(id) => (names::node(app, ty.unwrap_or(NodeType(0))).into_owned(), id.to_string()),
-        RowRef::Link(ty, to) => (names::link(app, ty).into_owned(), to.to_string()),
-        RowRef::Entry(stream, id) => (names::stream(stream).into_owned(), id.to_string()),
+        RowRef::Node(id) => (names::node(app, ty.unwrap_or(NodeType(0))), ItemId::Id(Uuid(id))),
+        RowRef::Link(ty, to) => (names::link(app, ty), ItemId::Id(Uuid(to))),
+        RowRef::Entry(stream, id) => (names::stream(stream), ItemId::Id(Uuid(id))),
         RowRef::Mark(stream) => {
-            let name = names::stream(stream).into_owned();
-            (name.clone(), name)
+            let name = names::stream(stream);
+            (name.clone(), ItemId::Name(name))
         }
     }
 }
 
-/// A node: its attributes, and what the server knows of it beside them.
-pub fn node_value(id: Id, node: &Node) -> Value {
-    let mut value = Map::new();
-    value.insert("id".into(), json!(id.to_string()));
-    if node.author != Id::NIL {
-        value.insert("author".into(), json!(node.author.to_string()));
+impl ItemValue {
+    /// About how many bytes it has on the wire, beside what every item has.
+    fn bytes(&self) -> usize {
+        match self {
+            ItemValue::Node(_, node) => {
+                let attr = |json: &Option<String>| json.as_ref().map_or(0, String::len);
+                node.attrs.iter().map(|(name, value)| name.len() + 4 + attr(&value.json)).sum()
+            }
+            ItemValue::Link(view, _) => view.link.data.len(),
+            ItemValue::Entry(view) => 200 + view.entry.activity.extra.len(),
+            ItemValue::Mark(..) | ItemValue::Count(_) => 0,
+        }
     }
-    value.insert("createdAt".into(), json!(node.created.to_string()));
-    value.insert("updatedAt".into(), json!(node.updated.to_string()));
+}
+
+impl Serialize for ItemValue {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        match self {
+            ItemValue::Node(id, node) => write_node(&mut map, *id, node)?,
+            ItemValue::Link(view, count) => {
+                map.serialize_entry("to", &Uuid(view.to))?;
+                map.serialize_entry("time", &Timestamp(view.time))?;
+                map.serialize_entry("count", count)?;
+                write_json(&mut map, "data", &view.link.data)?;
+            }
+            ItemValue::Entry(view) => write_entry(&mut map, &view.entry, view.order)?,
+            ItemValue::Mark(name, order) => {
+                map.serialize_entry("timeline", name)?;
+                map.serialize_entry("order", order.text().as_str())?;
+            }
+            ItemValue::Count(count) => map.serialize_entry("count", count)?,
+        }
+        map.end()
+    }
+}
+
+/// A node: its attributes, and what the server knows of it beside them.
+fn write_node<M: SerializeMap>(map: &mut M, id: Id, node: &Node) -> Result<(), M::Error> {
+    known(map, node, "id", &Uuid(id))?;
+    if node.author != Id::NIL {
+        known(map, node, "author", &Uuid(node.author))?;
+    }
+    known(map, node, "createdAt", &Timestamp(node.created))?;
+    known(map, node, "updatedAt", &Timestamp(node.updated))?;
     for (flag, name) in [
         (Flags::BANNED, "banned"),
         (Flags::REMOVED, "removed"),
@@ -144,39 +210,42 @@ pub fn node_value(id: Id, node: &Node) -> Value {
         (Flags::PRIVATE, "private"),
     ] {
         if node.flags.has(flag) {
-            value.insert(name.into(), Value::Bool(true));
+            known(map, node, name, &true)?;
         }
     }
     for (name, attr) in &node.attrs {
-        if let Some(attr) = attr.json.as_ref().and_then(|json| serde_json::from_str(json).ok()) {
-            value.insert(name.clone(), attr);
-        }
+        write_json(map, name, attr.json.as_deref().unwrap_or_default())?;
     }
-    Value::Object(value)
+    Ok(())
 }
 
-fn link_value(view: &LinkView, count: u64) -> Value {
-    let mut value = json!({ "to": view.to.to_string(), "time": view.time.to_string(), "count": count });
-    if let Ok(data) = serde_json::from_str::<Value>(&view.link.data) {
-        value["data"] = data;
-    }
-    value
+/// What the server knows. An attribute of the same name stands in its place: no name comes twice in one object.
+fn known<M: SerializeMap>(
+    map: &mut M,
+    node: &Node,
+    name: &'static str,
+    value: &impl Serialize,
+) -> Result<(), M::Error> {
+    if node.attr(name).is_some() { Ok(()) } else { map.serialize_entry(name, value) }
 }
 
-fn entry_value(view: &EntryView) -> Value {
-    let activity = &view.entry.activity;
-    let mut value = json!({
-        "actor": activity.actor.to_string(),
-        "verb": verb_name(activity.verb),
-        "object": names::root(activity.object),
-        "createdAt": view.entry.time.to_string(),
-        "order": order_text(view.order),
-    });
+fn write_entry<M: SerializeMap>(map: &mut M, entry: &Entry, order: Order) -> Result<(), M::Error> {
+    let activity = &entry.activity;
+    map.serialize_entry("actor", &Uuid(activity.actor))?;
+    map.serialize_entry("verb", verb_name(activity.verb))?;
+    map.serialize_entry("object", &names::root(activity.object))?;
+    map.serialize_entry("createdAt", &Timestamp(entry.time))?;
+    map.serialize_entry("order", order.text().as_str())?;
     if let Some(target) = activity.target {
-        value["target"] = json!(names::root(target));
+        map.serialize_entry("target", &names::root(target))?;
     }
-    if let Ok(extra) = serde_json::from_str::<Value>(&activity.extra) {
-        value["extra"] = extra;
+    write_json(map, "extra", &activity.extra)
+}
+
+/// Text that is stored as JSON, as it is; nothing where there is none.
+fn write_json<M: SerializeMap>(map: &mut M, name: &str, json: &str) -> Result<(), M::Error> {
+    match serde_json::from_str::<&RawValue>(json) {
+        Ok(raw) => map.serialize_entry(name, raw),
+        Err(_) => Ok(()),
     }
-    value
 }

@@ -16,7 +16,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use self::item::Item;
+use self::item::{Item, ItemValue};
 use self::scopes::{Page, ROOTS_MAX};
 use super::post::hydrate::Reader;
 use crate::cursor::{Cursors, Purpose, SyncPlace};
@@ -248,7 +248,8 @@ struct Entity {
     rev: Option<Rev>,
     /// What it is now, as in `sync.pull`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<serde_json::Value>,
+    #[schemars(with = "Option<serde_json::Value>")]
+    value: Option<ItemValue>,
 }
 
 /// Entities.
@@ -278,7 +279,7 @@ async fn get_entities(call: Call, args: GetEntities) -> Result<Reply<Entities>, 
                     op: if same { Compared::Same } else { Compared::Put },
                     root: names::root(root),
                     rev: Some(view.rev),
-                    value: (!same).then(|| item::node_value(root.id, &view.node)),
+                    value: (!same).then_some(ItemValue::Node(root.id, view.node)),
                 }
             }
         });

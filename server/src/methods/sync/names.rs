@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use gomer_core::id::{Id, LinkType, NodeType, Root, RootKind, Section, StreamId};
 use gomer_core::meta::state::App;
+use serde::Serializer;
 
 use crate::methods::graph::types::by_number;
 use crate::model;
@@ -78,7 +79,17 @@ pub fn section(section: Section) -> &'static str {
 
 /// A root as text: `post:UUID`.
 pub fn root(root: Root) -> String {
-    format!("{}:{}", kind(root.kind), root.id)
+    let (kind, id) = (kind(root.kind), root.id.text());
+    let mut text = String::with_capacity(kind.len() + 1 + id.as_str().len());
+    text.push_str(kind);
+    text.push(':');
+    text.push_str(id.as_str());
+    text
+}
+
+/// A root in a reply, as [`root`] has it.
+pub fn write_root<S: Serializer>(of: &Root, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&root(*of))
 }
 
 /// Reads a root that may be followed: a profile, a post, or a node of the app's own types.

@@ -4,10 +4,12 @@
 //! the caller may not see (any more), that is gone or that never was gets one *scope dropped*, the same
 //! for all of these, and the cursor remembers that this was said.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use gomer_core::id::{Id, Root, RootKind, Section};
-use gomer_core::vnode::query::{Answer, DeltaFrom, DeltaItem, DeltaPage, Query};
+use gomer_core::rows::applied::Eras;
+use gomer_core::vnode::query::{DeltaFrom, DeltaItem, DeltaPage, Query};
 
 use super::item::{Item, Op};
 use crate::cursor::{RootPlace, SyncPlace};
@@ -48,9 +50,12 @@ pub async fn page(
     let mut items = Vec::new();
     let mut place = follow(call, me, place, wanted, &mut items).await?;
     let mut budget = Budget { items: limit.saturating_sub(items.len()).max(1), bytes: PAGE_BYTES_MAX };
-    for followed in &mut place.roots {
-        for (section, from) in &mut followed.sections {
-            let end = changes(call, me, followed.root, *section, from, &mut budget, &mut items).await?;
+    for RootPlace { root, sections } in &mut place.roots {
+        // All sections as of one moment: together they are a state that the root had.
+        let (pages, eras) = call.deltas(*root, sections, budget.chunk()).await?;
+        for ((section, from), page) in sections.iter_mut().zip(pages) {
+            let end =
+                changes(call, me, (*root, *section), from, (page, &eras), &mut budget, &mut items).await?;
             if !end {
                 return Ok(Page { items, place, end: false });
             }
@@ -63,6 +68,13 @@ pub async fn page(
 struct Budget {
     items: usize,
     bytes: usize,
+}
+
+impl Budget {
+    /// How many changes to read next.
+    fn chunk(&self) -> u32 {
+        CHUNK.min(self.items.try_into().unwrap_or(CHUNK))
+    }
 }
 
 /// The roots and sections that are followed from now on, in the order in which they are read: one's own,
@@ -153,34 +165,39 @@ pub async fn readable(call: &Call, me: Id, reader: &mut Reader, root: Root) -> R
 async fn changes(
     call: &Call,
     me: Id,
-    root: Root,
-    section: Section,
+    (root, section): (Root, Section),
     from: &mut DeltaFrom,
+    (first, eras): (DeltaPage, &Eras),
     budget: &mut Budget,
     items: &mut Vec<Item>,
 ) -> Result<bool, Stop> {
+    // What was read ahead is of use as long as it fits into what the sections before it have left.
+    let mut next = (first.items.len() <= budget.items).then_some((first, Cow::Borrowed(eras)));
     loop {
         if budget.items == 0 || budget.bytes == 0 {
             return Ok(false);
         }
-        let limit = CHUNK.min(budget.items.try_into().unwrap_or(CHUNK));
-        let reading = call.read(root, Query::Delta { section, from: *from, limit }).await?;
-        let Answer::Delta(DeltaPage { resync, items: changes, next, end }) = reading.answer else {
-            return Err(Code::Internal.into());
+        let (page, eras) = match next.take() {
+            Some(page) => page,
+            None => {
+                let (mut pages, eras) = call.deltas(root, &[(section, *from)], budget.chunk()).await?;
+                (pages.pop().ok_or(Code::Internal)?, Cow::Owned(eras))
+            }
         };
+        let DeltaPage { resync, items: changes, next: reached, end } = page;
         if resync {
             items.push(Item::of_scope(Op::Resync, root, section, None));
         }
         let unseen = unseen(call, me, root, &changes).await?;
         for change in changes {
             let hidden = person_of(&change).is_some_and(|person| unseen.contains(&person));
-            let item = Item::of_change(&call.app, root, section, &reading.eras, change);
+            let item = Item::of_change(&call.app, root, section, &eras, change);
             let item = if hidden { item.hidden() } else { item };
             budget.items = budget.items.saturating_sub(1);
-            budget.bytes = budget.bytes.saturating_sub(size(&item));
+            budget.bytes = budget.bytes.saturating_sub(item.bytes());
             items.push(item);
         }
-        *from = next;
+        *from = reached;
         if end {
             return Ok(true);
         }
@@ -207,23 +224,6 @@ fn person_of(change: &DeltaItem) -> Option<Id> {
             _,
         ) => Some(view.to),
         _ => None,
-    }
-}
-
-/// About how many bytes an item has.
-fn size(item: &Item) -> usize {
-    200 + item.value.as_ref().map_or(0, weigh)
-}
-
-fn weigh(value: &serde_json::Value) -> usize {
-    use serde_json::Value;
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
-        Value::String(text) => text.len() + 2,
-        Value::Array(list) => list.iter().map(weigh).sum::<usize>() + 2,
-        Value::Object(map) => {
-            map.iter().map(|(name, value)| name.len() + 4 + weigh(value)).sum::<usize>() + 2
-        }
     }
 }
 

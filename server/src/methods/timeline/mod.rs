@@ -134,7 +134,7 @@ enum TimelineObject {
 
 /// An order as a text that sorts as orders do.
 pub fn order_text(order: Order) -> String {
-    format!("{:020}.{:05}", order.position.0, order.ordinal)
+    order.text().as_str().to_owned()
 }
 
 /// Name of an entry's verb.
