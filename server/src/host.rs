@@ -18,6 +18,7 @@ use crate::app_settings::SettingsCache;
 use crate::auth::mail::{KeptMail, Mailer};
 use crate::auth::password::{CheapHasher, PasswordHasher};
 use crate::limits::Limits;
+use crate::methods::graph::types::TypesCache;
 use crate::registry::Registry;
 
 /// The process.
@@ -30,6 +31,8 @@ pub struct Host {
     pub limits: Limits,
     /// Apps' settings, parsed.
     pub settings: Arc<SettingsCache>,
+    /// Apps' declared types, parsed.
+    pub types: TypesCache,
     /// What `/readyz` says.
     pub health: Health,
     /// Stands for the app in calls on `/v1/-/`.
@@ -68,6 +71,7 @@ impl Host {
             registry: Registry::new(crate::methods::all()),
             limits: Limits::new(settings.clone()),
             settings,
+            types: TypesCache::default(),
             health: Health::default(),
             nowhere: Arc::new(nowhere()),
             passwords: edges.passwords,

@@ -85,7 +85,7 @@ pub async fn put_link(call: Call, args: PutLink) -> Result<Reply<GraphLink>, Sto
         data: data.clone(),
     };
     let mut write = call.on(root).op(put(&of_type, args.to.0));
-    if let Some(inverse) = of_type.inverse(&call.app) {
+    if let Some(inverse) = of_type.inverse(&call) {
         let there = inverse.declared.from.root(args.to.0);
         write = write.step(Step::to(there, vec![put(&inverse, args.from.0)]));
     }
@@ -139,7 +139,7 @@ pub async fn change_link_type(call: Call, args: ChangeLinkType) -> Result<Reply<
     };
     let mut write = call.on(root).op(Operation::RetypeLink { from: old.link(), into: new.link(), to });
     let there = old.declared.to.root(to);
-    let step = match (old.inverse(&call.app), new.inverse(&call.app)) {
+    let step = match (old.inverse(&call), new.inverse(&call)) {
         (Some(old), Some(new)) if old.section() == new.section() => {
             vec![Operation::RetypeLink { from: old.link(), into: new.link(), to: from }]
         }
@@ -198,7 +198,7 @@ pub async fn delete_link(call: Call, args: DeleteLink) -> Result<Reply<DeletedLi
     call.replay(root).await?;
     writable(&call, &of_type, args.from.0).await?;
     let mut write = call.on(root).op(Operation::DeleteLink { ty: of_type.link(), to: args.to.0 });
-    if let Some(inverse) = of_type.inverse(&call.app) {
+    if let Some(inverse) = of_type.inverse(&call) {
         let delete = Operation::DeleteLink { ty: inverse.link(), to: args.from.0 };
         write = write.step(Step::to(inverse.declared.from.root(args.to.0), vec![delete]));
     }

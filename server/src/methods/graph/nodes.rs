@@ -1,6 +1,7 @@
 //! Nodes: get, put, patch, delete.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use gomer_core::id::{Id, Root};
 use gomer_core::vnode::command::{Operation, Precondition};
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::types::{AttrKind, Name, Type, TypeKind, by_number, declared};
+use super::types::{AttrKind, Name, Type, TypeKind, declared};
 use super::{Leave, is_app, may_read, may_write, refused};
 use crate::methods::post::hydrate::Reader;
 use crate::problem::{Code, Problem};
@@ -84,11 +85,12 @@ pub struct Nodes {
 /// Shows nodes.
 pub async fn get_nodes(call: Call, args: GetNodes) -> Result<Reply<Nodes>, Stop> {
     let mut reader = Reader::new(&call);
+    let types = call.host.types.of(&call.app);
     let mut items = Vec::with_capacity(args.ids.0.len());
     for Uuid(id) in args.ids.0 {
         let Some(view) = call.node(Root::node(id), id).await? else { continue };
-        let Some((name, of_type)) = by_number(&call.app, view.node.ty.0) else { continue };
-        if reads(&call, &mut reader, &of_type, &view).await? {
+        let Some((name, of_type)) = types.by_number(view.node.ty.0) else { continue };
+        if reads(&call, &mut reader, of_type, &view).await? {
             items.push(GraphNode::read(id, name, &view));
         }
     }
@@ -275,20 +277,21 @@ pub async fn delete_node(call: Call, args: DeleteNode) -> Result<Reply<Deleted>,
 }
 
 /// A node that the caller may write, with the name of its type and the type.
-async fn writable(call: &Call, id: Id) -> Result<(String, Type, NodeView), Stop> {
+async fn writable(call: &Call, id: Id) -> Result<(String, Arc<Type>, NodeView), Stop> {
     let view = call.node(Root::node(id), id).await?.ok_or_else(Stop::not_found)?;
-    let (name, of_type) = by_number(&call.app, view.node.ty.0).ok_or_else(Stop::not_found)?;
+    let types = call.host.types.of(&call.app);
+    let (name, of_type) = types.by_number(view.node.ty.0).ok_or_else(Stop::not_found)?;
     let owns = call.maybe_me() == Some(view.node.author);
-    match may_write(call, &of_type) {
+    match may_write(call, of_type) {
         Leave::Yes if owns || is_app(call) || Reader::new(call).meets(view.node.author).await? => {}
         Leave::IfOwner if owns => {}
         Leave::Yes => return Err(Stop::not_found()),
         Leave::IfOwner | Leave::No => {
-            let sees = reads(call, &mut Reader::new(call), &of_type, &view).await?;
-            return Err(if sees { refused(call, &of_type) } else { Stop::not_found() });
+            let sees = reads(call, &mut Reader::new(call), of_type, &view).await?;
+            return Err(if sees { refused(call, of_type) } else { Stop::not_found() });
         }
     }
-    Ok((name.to_owned(), of_type, view))
+    Ok((name.to_owned(), of_type.clone(), view))
 }
 
 /// Whether the attributes are those that the type declares.

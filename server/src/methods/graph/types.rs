@@ -1,8 +1,9 @@
 //! Declarations of an app's own node and link types: what they are, who reads and who writes.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
 
-use gomer_core::id::{Id, LinkType, NodeType, Root, Section};
+use gomer_core::id::{AppId, Id, LinkType, NodeType, Root, Section};
 use gomer_core::meta::command::MetaCommand;
 use gomer_core::meta::state::{App, TypeDecl};
 use schemars::JsonSchema;
@@ -170,31 +171,77 @@ impl Type {
     }
 
     /// Its inverse, if one is declared and there.
-    pub fn inverse(&self, app: &App) -> Option<Type> {
-        find(app, self.declared.inverse.as_deref()?, TypeKind::Link)
+    pub fn inverse(&self, call: &Call) -> Option<Arc<Type>> {
+        call.host.types.of(&call.app).find(self.declared.inverse.as_deref()?, TypeKind::Link)
     }
 }
+
+/// The declared types of one app.
+#[derive(Debug, Default)]
+pub struct Types {
+    by_name: BTreeMap<String, Arc<Type>>,
+    names: BTreeMap<u16, String>,
+}
+
+impl Types {
+    fn read(app: &App) -> Types {
+        let mut types = Types::default();
+        for (name, decl) in &app.types {
+            types.names.insert(decl.number, name.clone());
+            if let Some(of_type) = parse(decl) {
+                types.by_name.insert(name.clone(), Arc::new(of_type));
+            }
+        }
+        types
+    }
+
+    fn find(&self, name: &str, kind: TypeKind) -> Option<Arc<Type>> {
+        self.by_name.get(name).filter(|found| found.declared.kind == kind).cloned()
+    }
+
+    /// Name and declaration of the type with that number.
+    pub fn by_number(&self, number: u16) -> Option<(&str, &Arc<Type>)> {
+        let name = self.names.get(&number)?;
+        Some((name, self.by_name.get(name)?))
+    }
+}
+
+/// Apps' declared types, parsed once for each state that the metadata has of an app: nearly every call on the
+/// graph asks for one.
+#[derive(Debug, Default)]
+pub struct TypesCache {
+    parsed: RwLock<BTreeMap<AppId, Parsed>>,
+}
+
+/// A state of an app, and the types that it declares.
+type Parsed = (Arc<App>, Arc<Types>);
+
+impl TypesCache {
+    /// The types of an app, as of this state of it.
+    pub fn of(&self, app: &Arc<App>) -> Arc<Types> {
+        if let Some((of, types)) = self.parsed.read().expect(UNPOISONED).get(&app.id)
+            && Arc::ptr_eq(of, app)
+        {
+            return types.clone();
+        }
+        let types = Arc::new(Types::read(app));
+        self.parsed.write().expect(UNPOISONED).insert(app.id, (app.clone(), types.clone()));
+        types
+    }
+}
+
+const UNPOISONED: &str = "nothing panics under this lock";
 
 fn parse(decl: &TypeDecl) -> Option<Type> {
     Some(Type { number: decl.number, declared: serde_json::from_str(&decl.json).ok()? })
 }
 
-fn find(app: &App, name: &str, kind: TypeKind) -> Option<Type> {
-    parse(app.types.get(name)?).filter(|found| found.declared.kind == kind)
-}
-
 /// The type of that name and kind; 422 if none is declared.
-pub fn declared(call: &Call, name: &Name, kind: TypeKind) -> Result<Type, Stop> {
-    find(&call.app, &name.0, kind).ok_or_else(|| {
+pub fn declared(call: &Call, name: &Name, kind: TypeKind) -> Result<Arc<Type>, Stop> {
+    call.host.types.of(&call.app).find(&name.0, kind).ok_or_else(|| {
         let detail = "No such type is declared. `graph.listTypes` shows those that are.";
         Stop::invalid("/type", "value", detail)
     })
-}
-
-/// Name and declaration of the type with that number.
-pub fn by_number(app: &App, number: u16) -> Option<(&str, Type)> {
-    let (name, decl) = app.types.iter().find(|(_, decl)| decl.number == number)?;
-    Some((name, parse(decl)?))
 }
 
 /// A type to declare, or to declare again.

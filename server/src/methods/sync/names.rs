@@ -6,7 +6,6 @@ use gomer_core::id::{Id, LinkType, NodeType, Root, RootKind, Section, StreamId};
 use gomer_core::meta::state::App;
 use serde::Serializer;
 
-use crate::methods::graph::types::by_number;
 use crate::model;
 
 /// Names of Gomer's own node types.
@@ -122,7 +121,7 @@ fn own<T: PartialEq + Copy>(names: &[(T, &'static str)], wanted: T) -> Option<Co
 
 /// Types are never undeclared; a number without a name is from a newer program.
 fn declared(app: &App, number: u16) -> Cow<'static, str> {
-    let name = by_number(app, number).map(|(name, _)| name.to_owned());
+    let name = app.types.iter().find(|(_, decl)| decl.number == number).map(|(name, _)| name.clone());
     Cow::Owned(name.unwrap_or_else(|| format!("type-{number}")))
 }
 

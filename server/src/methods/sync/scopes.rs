@@ -13,7 +13,7 @@ use gomer_core::vnode::query::{DeltaFrom, DeltaItem, DeltaPage, Query};
 
 use super::item::{Item, Op};
 use crate::cursor::{RootPlace, SyncPlace};
-use crate::methods::graph::types::{Readers, by_number};
+use crate::methods::graph::types::Readers;
 use crate::methods::post::hydrate::Reader;
 use crate::model::{BLOCKED_BY, BLOCKS, FOLLOWED_BY, FOLLOWS, LIKED_BY, REQUESTED, REQUESTED_BY};
 use crate::problem::Code;
@@ -147,7 +147,8 @@ pub async fn readable(call: &Call, me: Id, reader: &mut Reader, root: Root) -> R
         RootKind::Post => reader.post(root.id).await?.map_or(Vec::new(), |view| owned(view.node.author)),
         RootKind::Node => {
             let Some(view) = call.node(root, root.id).await? else { return Ok(Vec::new()) };
-            let Some((_, of_type)) = by_number(&call.app, view.node.ty.0) else { return Ok(Vec::new()) };
+            let types = call.host.types.of(&call.app);
+            let Some((_, of_type)) = types.by_number(view.node.ty.0) else { return Ok(Vec::new()) };
             match of_type.declared.read {
                 Readers::Anyone | Readers::User if reader.meets(view.node.author).await? => {
                     owned(view.node.author)
