@@ -152,7 +152,10 @@ impl Follower {
         for item in page.items {
             let (row, value) = match item {
                 DeltaItem::Node(id, node) => (RowRef::Node(id), Some(format!("{node:?}"))),
-                DeltaItem::Link(ty, view, _) => (RowRef::Link(ty, view.to), Some(format!("{view:?}"))),
+                DeltaItem::Link(ty, view) => (RowRef::Link(ty, view.to), Some(format!("{view:?}"))),
+                DeltaItem::Count(ty, count) => {
+                    (RowRef::Count(ty), (count.count > 0).then(|| count.count.to_string()))
+                }
                 DeltaItem::Entry(stream, view) => {
                     (RowRef::Entry(stream, view.entry.id), Some(format!("{view:?}")))
                 }
@@ -199,6 +202,8 @@ fn live(world: &mut World, root: Root) -> BTreeMap<RowRef, String> {
             world.read(root, Query::LinkCounts(vec![ty])),
             Answer::LinkCounts(vec![links.len() as u64])
         );
+        // A follower is told of a list that has become empty, and who asks cannot tell it from one that never was.
+        rows.extend((!links.is_empty()).then(|| (RowRef::Count(ty), links.len().to_string())));
         rows.extend(links.into_iter().map(|view| (RowRef::Link(ty, view.to), format!("{view:?}"))));
     }
     let page = Query::EntryPage { stream: STREAM, from: None, newest_first: false, limit: 1_000 };

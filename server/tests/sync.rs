@@ -118,6 +118,39 @@ async fn a_phone_is_sent_what_it_missed_and_nothing_twice() {
     );
 }
 
+/// A link's value once told how many its list had when it was sent, so that two phones that pulled at different
+/// times held two values of one revision. The count is an item of its own now.
+#[tokio::test]
+async fn one_revision_is_one_value_whenever_it_is_sent() {
+    let kit = Kit::start().await;
+    let (ann, bob, cid) = (kit.person("ann").await, kit.person("bob").await, kit.person("cid").await);
+    follow(&kit, &bob, &ann).await;
+    let (mut early, mut late) = (Phone::default(), Phone::default());
+    let mut sent = early.pull(&kit, &bob, json!({})).await;
+    let count = |phone: &Phone| {
+        let counts = phone.rows.iter().filter(|(key, _)| key.2 == "count" && key.3 == "follows");
+        counts.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(count(&early), [json!({ "count": 1 })]);
+    follow(&kit, &bob, &cid).await;
+    kit.call("follow.delete", Some(&bob.token), json!({ "id": ann.id })).await.expect(200);
+    sent.extend(late.pull(&kit, &bob, json!({})).await);
+    sent.extend(early.pull(&kit, &bob, json!({})).await);
+    assert_eq!(early.rows, late.rows);
+    assert_eq!(count(&early), [json!({ "count": 1 })]);
+    kit.call("follow.delete", Some(&bob.token), json!({ "id": cid.id })).await.expect(200);
+    sent.extend(early.pull(&kit, &bob, json!({})).await);
+    assert_eq!(count(&early), [json!({ "count": 0 })], "a list that is empty has a count too");
+    let mut values: BTreeMap<[String; 5], &Value> = BTreeMap::new();
+    for item in &sent {
+        let field = |name: &str| item[name].to_string();
+        let revision = ["root", "section", "type", "id", "rev"].map(field);
+        let first = values.entry(revision.clone()).or_insert(&item["value"]);
+        assert_eq!(*first, &item["value"], "{revision:?}");
+        assert!(item["type"] == "count" || item["value"].get("count").is_none(), "{item}");
+    }
+}
+
 #[tokio::test]
 async fn a_root_that_is_open_follows_and_one_that_may_not_be_seen_is_dropped_once() {
     let kit = Kit::start().await;

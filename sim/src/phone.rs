@@ -136,10 +136,7 @@ impl Handset {
                     "{}/{} {:?} {} {}",
                     key.scope.root, key.scope.section, key.kind, key.of_type, key.id
                 );
-                // The count of a link's value is that of the moment at which it was sent.
-                let mut value = row.value.clone();
-                value.as_object_mut().map(|fields| fields.remove("count"));
-                (name, format!("{} {value}", position(&row.rev)))
+                (name, format!("{} {}", position(&row.rev), row.value))
             });
             rows.collect()
         })

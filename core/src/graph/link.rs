@@ -93,7 +93,12 @@ fn next_key(mut key: Vec<u8>) -> Vec<u8> {
 
 /// How many links a list has.
 pub fn count(rows: &dyn StateRead, place: Place, ty: LinkType) -> Result<u64, StoreFault> {
-    Ok(get::<LinkCount>(rows, &count_key(place, ty))?.map_or(0, |row| row.count))
+    Ok(count_row(rows, place, ty)?.map_or(0, |row| row.count))
+}
+
+/// A list's count with its revision; nothing for a list that never had a link.
+pub fn count_row(rows: &dyn StateRead, place: Place, ty: LinkType) -> Result<Option<LinkCount>, StoreFault> {
+    get(rows, &count_key(place, ty))
 }
 
 /// What is put.
@@ -123,7 +128,7 @@ pub fn put(txn: &mut Txn<'_>, edit: &Edit, put: PutLink<'_>) -> Result<Done, Ref
         edit.unbury(txn, row)?;
         txn.put_new(slot_key(edit.place, put.ty, put.to), &LinkSlot { time });
         txn.put_new(order_key(edit.place, put.ty, time, put.to), &link);
-        recount(txn, edit, put.ty, 1)?;
+        recount(txn, edit, put.ty, put.section, 1)?;
         edit.touch(txn, row, put.section, None)?;
         return Ok(Done::Created(edit.position));
     };
@@ -147,7 +152,7 @@ pub fn delete(txn: &mut Txn<'_>, edit: &Edit, ty: LinkType, to: Id) -> Result<Do
     };
     txn.remove(slot_key(edit.place, ty, to))?;
     txn.remove(order_key(edit.place, ty, old.time, to))?;
-    recount(txn, edit, ty, -1)?;
+    recount(txn, edit, ty, old.link.section, -1)?;
     edit.bury(txn, RowRef::Link(ty, to), (old.link.section, old.link.rev), Id::NIL, None)?;
     Ok(Done::Changed(edit.position))
 }
@@ -171,11 +176,19 @@ pub fn change_type(
     put(txn, edit, PutLink { ty: into, to, section, time, data })
 }
 
-fn recount(txn: &mut Txn<'_>, edit: &Edit, ty: LinkType, delta: i64) -> Result<(), StoreFault> {
+/// The links of a list have one section, as long as its type has; the count is where its last change is.
+fn recount(
+    txn: &mut Txn<'_>,
+    edit: &Edit,
+    ty: LinkType,
+    section: Section,
+    delta: i64,
+) -> Result<(), StoreFault> {
     let key = count_key(edit.place, ty);
-    let old = txn.row::<LinkCount>(&key)?.unwrap_or_default();
-    let count = old.count.checked_add_signed(delta).ok_or_else(|| {
+    let old = txn.row::<LinkCount>(&key)?;
+    let count = old.map_or(0, |old| old.count).checked_add_signed(delta).ok_or_else(|| {
         StoreFault::Corrupt(format!("the count of {ty:?} would fall below zero: it and its list disagree"))
     })?;
-    txn.put(key, &LinkCount { count, rev: edit.position })
+    edit.touch(txn, RowRef::Count(ty), section, old.map(|old| (old.section, old.rev)))?;
+    txn.put(key, &LinkCount { count, rev: edit.position, section })
 }

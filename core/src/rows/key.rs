@@ -190,12 +190,14 @@ pub fn after_prefix(prefix: &[u8]) -> Vec<u8> {
 pub enum RowRef {
     /// A node of the root.
     Node(Id),
-    /// A link from the root. Its list's count travels with it.
+    /// A link from the root.
     Link(LinkType, Id),
     /// An entry of one of the root's streams.
     Entry(StreamId, Id),
     /// A read mark.
     Mark(StreamId),
+    /// How many links a list has.
+    Count(LinkType),
 }
 
 impl RowRef {
@@ -206,6 +208,7 @@ impl RowRef {
             RowRef::Link(ty, to) => key.u8(2).u16(ty.0).id(to),
             RowRef::Entry(stream, id) => key.u8(3).u16(stream.0).id(id),
             RowRef::Mark(stream) => key.u8(4).u16(stream.0),
+            RowRef::Count(ty) => key.u8(5).u16(ty.0),
         }
     }
 
@@ -216,6 +219,7 @@ impl RowRef {
             2 => RowRef::Link(LinkType(key.u16()?), key.id()?),
             3 => RowRef::Entry(StreamId(key.u16()?), key.id()?),
             4 => RowRef::Mark(StreamId(key.u16()?)),
+            5 => RowRef::Count(LinkType(key.u16()?)),
             _ => return None,
         })
     }

@@ -37,17 +37,21 @@ impl Row for Link {
     const KIND: Kind = Kind::LinkOrder;
 }
 
-/// How many links of one type a root has. A row of its own: it never moves the node's revision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+/// How many links of one type a root has. A row of its own: it never moves the revision of a node or of
+/// another link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkCount {
     /// Links that exist now.
     pub count: u64,
     /// Position of its last change.
     pub rev: Position,
+    /// Who reads it: who reads the link that changed it last.
+    pub section: Section,
 }
 
 impl Row for LinkCount {
     const KIND: Kind = Kind::LinkCount;
+    const VERSION: u8 = 2;
 }
 
 /// Where a link stands in its list.

@@ -103,13 +103,12 @@ fn resolve(
 ) -> Result<Option<DeltaItem>, StoreFault> {
     let live = match row {
         RowRef::Node(id) => node::read(rows, place, id)?.map(|node| (node.rev, DeltaItem::Node(id, node))),
-        RowRef::Link(ty, to) => match link::read(rows, place, ty, to)? {
-            Some(view) => {
-                let count = link::count(rows, place, ty)?;
-                Some((view.link.rev, DeltaItem::Link(ty, view, count)))
-            }
-            None => None,
-        },
+        RowRef::Link(ty, to) => {
+            link::read(rows, place, ty, to)?.map(|view| (view.link.rev, DeltaItem::Link(ty, view)))
+        }
+        RowRef::Count(ty) => {
+            link::count_row(rows, place, ty)?.map(|count| (count.rev, DeltaItem::Count(ty, count)))
+        }
         RowRef::Entry(stream, id) => {
             range::read(rows, place, stream, id)?.map(|view| (view.entry.rev, DeltaItem::Entry(stream, view)))
         }
@@ -130,9 +129,5 @@ fn resolve(
             "{row:?} is in the change index, and neither live nor deleted"
         )));
     };
-    let count = match row {
-        RowRef::Link(ty, _) => Some(link::count(rows, place, ty)?),
-        _ => None,
-    };
-    Ok(Some(DeltaItem::Gone(row, position, count, tombstone.ty)))
+    Ok(Some(DeltaItem::Gone(row, position, tombstone.ty)))
 }

@@ -13,7 +13,7 @@ use crate::rows::operation::OpRecord;
 use crate::time::Time;
 
 pub use crate::rows::entry::EntryView;
-pub use crate::rows::link::{LinkPlace, LinkView};
+pub use crate::rows::link::{LinkCount, LinkPlace, LinkView};
 
 /// Largest page of any list.
 pub const PAGE_MAX: u32 = 1_000;
@@ -78,14 +78,16 @@ impl DeltaFrom {
 pub enum DeltaItem {
     /// The node as it is now.
     Node(Id, Node),
-    /// The link as it is now, and its list's count.
-    Link(LinkType, LinkView, u64),
+    /// The link as it is now.
+    Link(LinkType, LinkView),
+    /// How many links the list has now. It never goes: an empty list has none.
+    Count(LinkType, LinkCount),
     /// The entry as it is now.
     Entry(StreamId, EntryView),
     /// The mark as it is now.
     Mark(StreamId, Mark),
-    /// It is gone since this position. For a link: its list's count. For a node: what it was.
-    Gone(RowRef, Position, Option<u64>, Option<NodeType>),
+    /// It is gone since this position. For a node: what it was.
+    Gone(RowRef, Position, Option<NodeType>),
 }
 
 /// A page of changes. It never ends inside a position.

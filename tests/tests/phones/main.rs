@@ -40,18 +40,8 @@ fn home_posts(device: &Device) -> Vec<String> {
 }
 
 /// Rows in which two devices of one person differ; the first few are enough.
-///
-/// A link tells the count of its list as of its own revision; only the newest one's is today's, so counts are left out.
 fn differences(one: &Device, other: &Device) -> Vec<String> {
-    let rows = |device: &Device| -> BTreeMap<String, Value> {
-        let without_count = |(key, mut value): (String, Value)| {
-            if let Some(members) = value.as_object_mut() {
-                members.remove("count");
-            }
-            (key, value)
-        };
-        device.contents().into_iter().map(without_count).collect()
-    };
+    let rows = |device: &Device| -> BTreeMap<String, Value> { device.contents().into_iter().collect() };
     let (one, other) = (rows(one), rows(other));
     let keys: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
     let differ = keys.into_iter().filter(|key| one.get(*key) != other.get(*key));

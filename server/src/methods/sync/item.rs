@@ -53,10 +53,11 @@ pub struct Item {
     pub root: Root,
     /// The part of the root: `private`, `public` or `inverse`.
     pub section: &'static str,
-    /// The type of what changed: a node type, a link type or a stream.
+    /// The type of what changed: a node type, a link type, a stream, or `count`.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub of_type: Option<Cow<'static, str>>,
-    /// Its id within root and type; of a link, what it leads to; of a mark, the stream's name.
+    /// Its id within root and type; of a link, what it leads to; of a mark, the stream's name; of a count, the
+    /// link type whose links from this root it counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub id: Option<ItemId>,
@@ -75,7 +76,7 @@ pub struct Item {
 pub enum ItemId {
     /// An id.
     Id(Uuid),
-    /// A stream's name: there is one mark for each.
+    /// The name of a stream or a link type: there is one mark for each stream, and one count for each list.
     Name(Cow<'static, str>),
 }
 
@@ -84,13 +85,13 @@ pub enum ItemId {
 pub enum ItemValue {
     /// A node and its id.
     Node(Id, Node),
-    /// A link, and how many its list has.
-    Link(LinkView, u64),
+    /// A link.
+    Link(LinkView),
     /// An entry and its place.
     Entry(EntryView),
     /// A read mark.
     Mark(Cow<'static, str>, Order),
-    /// How many are left of the list that a link is gone from.
+    /// How many links a list has.
     Count(u64),
 }
 
@@ -116,8 +117,12 @@ impl Item {
             DeltaItem::Node(id, node) => {
                 put(names::node(app, node.ty), id, node.rev, ItemValue::Node(id, node))
             }
-            DeltaItem::Link(ty, view, count) => {
-                put(names::link(app, ty), view.to, view.link.rev, ItemValue::Link(view, count))
+            DeltaItem::Link(ty, view) => {
+                put(names::link(app, ty), view.to, view.link.rev, ItemValue::Link(view))
+            }
+            DeltaItem::Count(ty, row) => {
+                let (of_type, id) = (Cow::Borrowed(names::COUNT), ItemId::Name(names::link(app, ty)));
+                item(Op::Put, of_type, id, row.rev, Some(ItemValue::Count(row.count)))
             }
             DeltaItem::Entry(stream, view) => {
                 put(names::stream(stream), view.entry.id, view.entry.rev, ItemValue::Entry(view))
@@ -127,9 +132,9 @@ impl Item {
                 let value = ItemValue::Mark(name.clone(), mark.at);
                 item(Op::Mark, name.clone(), ItemId::Name(name), mark.rev, Some(value))
             }
-            DeltaItem::Gone(row, position, count, ty) => {
+            DeltaItem::Gone(row, position, ty) => {
                 let (of_type, id) = name_of(app, row, ty);
-                item(Op::Delete, of_type, id, position, count.map(ItemValue::Count))
+                item(Op::Delete, of_type, id, position, None)
             }
         }
     }
@@ -151,6 +156,7 @@ fn name_of(app: &App, row: RowRef, ty: Option<NodeType>) -> (Cow<'static, str>, 
         RowRef::Node(id) => (names::node(app, ty.unwrap_or(NodeType(0))), ItemId::Id(Uuid(id))),
         RowRef::Link(ty, to) => (names::link(app, ty), ItemId::Id(Uuid(to))),
         RowRef::Entry(stream, id) => (names::stream(stream), ItemId::Id(Uuid(id))),
+        RowRef::Count(ty) => (Cow::Borrowed(names::COUNT), ItemId::Name(names::link(app, ty))),
         RowRef::Mark(stream) => {
             let name = names::stream(stream);
             (name.clone(), ItemId::Name(name))
@@ -166,7 +172,7 @@ impl ItemValue {
                 let attr = |json: &Option<String>| json.as_ref().map_or(0, String::len);
                 node.attrs.iter().map(|(name, value)| name.len() + 4 + attr(&value.json)).sum()
             }
-            ItemValue::Link(view, _) => view.link.data.len(),
+            ItemValue::Link(view) => view.link.data.len(),
             ItemValue::Entry(view) => 200 + view.entry.activity.extra.len(),
             ItemValue::Mark(..) | ItemValue::Count(_) => 0,
         }
@@ -178,10 +184,9 @@ impl Serialize for ItemValue {
         let mut map = to.serialize_map(None)?;
         match self {
             ItemValue::Node(id, node) => write_node(&mut map, *id, node)?,
-            ItemValue::Link(view, count) => {
+            ItemValue::Link(view) => {
                 map.serialize_entry("to", &Uuid(view.to))?;
                 map.serialize_entry("time", &Timestamp(view.time))?;
-                map.serialize_entry("count", count)?;
                 write_json(&mut map, "data", &view.link.data)?;
             }
             ItemValue::Entry(view) => write_entry(&mut map, &view.entry, view.order)?,

@@ -44,11 +44,15 @@ const STREAMS: [(StreamId, &str); 5] = [
     (model::REVISIONS, "revision"),
 ];
 
+/// The type of the counts of link lists; a count's id is the name of its list's type.
+pub const COUNT: &str = "count";
+
 /// Whether this is the name of one of Gomer's own types: an app cannot declare it.
 pub fn is_own(name: &str) -> bool {
     let nodes = NODES.iter().map(|(_, own)| own);
     let links = LINKS.iter().map(|(_, own)| own);
-    nodes.chain(links).chain(STREAMS.iter().map(|(_, own)| own)).any(|own| *own == name)
+    let streams = STREAMS.iter().map(|(_, own)| own);
+    nodes.chain(links).chain(streams).chain([&COUNT]).any(|own| *own == name)
 }
 
 /// Name of a node type.
@@ -137,8 +141,10 @@ mod tests {
             .map(|(_, name)| *name)
             .chain(LINKS.iter().map(|(_, name)| *name))
             .chain(STREAMS.iter().map(|(_, name)| *name))
+            .chain([COUNT])
             .collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+        assert!(names.into_iter().all(is_own), "an app could declare it");
     }
 
     #[test]

@@ -222,7 +222,6 @@ fn person_of(change: &DeltaItem) -> Option<Id> {
         DeltaItem::Link(
             FOLLOWS | FOLLOWED_BY | REQUESTED | REQUESTED_BY | BLOCKS | BLOCKED_BY | LIKED_BY,
             view,
-            _,
         ) => Some(view.to),
         _ => None,
     }
