@@ -1,8 +1,9 @@
 //! What handlers of metadata (apps, settings, keys, roles) share: revisions, guards, and replies that are
 //! recorded for a repeat.
 //!
-//! The metadata's commands are idempotent by id or by nature, so that a repeat whose record was lost with a
-//! crash does no harm either; the record is written after the change, under a root of its own.
+//! That an operation was done is recorded with the change, in one command, so that a repeat never does it again.
+//! Its reply shows the metadata after the change, and is recorded after it, under a root of its own. A repeat that
+//! comes after a crash between the two is answered from the metadata as it is then.
 
 use std::sync::Arc;
 
@@ -84,10 +85,25 @@ impl Call {
             // Of a past that did not happen, or never given out: it is not the present one.
             Some(_) => return Err(MetaStop::Stale),
         };
-        match self.cluster.change_meta(make(if_rev)).await {
+        match self.cluster.change_meta(self.once(make(if_rev))).await {
             Ok(outcome) => Ok(outcome),
             Err(Fault::Stale(_)) => Err(MetaStop::Stale),
             Err(fault) => Err(MetaStop::Other(fault.into())),
+        }
+    }
+
+    /// Changes the metadata where there is no revision to be guarded.
+    pub async fn put_meta(&self, command: MetaCommand) -> Result<Outcome, Stop> {
+        Ok(self.cluster.change_meta(self.once(command)).await?)
+    }
+
+    /// The command under this call's operation id, if it has one.
+    fn once(&self, command: MetaCommand) -> MetaCommand {
+        match self.op {
+            Some(op) => {
+                MetaCommand::Once { app: self.app.id, caller: self.author(), op, command: Box::new(command) }
+            }
+            None => command,
         }
     }
 

@@ -135,9 +135,8 @@ impl World {
     ) -> Result<Got, Problem> {
         let method = self.host.registry.get(name).unwrap_or_else(|| panic!("there is no {name}"));
         let body = Bytes::from(args.to_string());
-        let fingerprint = Sha256::digest(&body)[..16].try_into().unwrap();
         let call = Call {
-            op: with.op.map(|n| OpKey { id: Id::derived("op", &[n]), fingerprint }),
+            op: with.op.map(|n| op_key(n, &args)),
             if_match: with.if_match,
             ..Call::own(&self.host, self.app(app), caller.clone(), method.name)
         };
@@ -164,6 +163,12 @@ impl World {
         let problem = self.call_with(app, caller, name, args, With::default()).await.expect_err(name);
         (problem.code, problem.errors.first().map(|place| place.pointer.clone()).unwrap_or_default())
     }
+}
+
+/// The identity of operation `n` with these arguments.
+pub fn op_key(n: u8, args: &Value) -> OpKey {
+    let fingerprint = Sha256::digest(args.to_string())[..16].try_into().unwrap();
+    OpKey { id: Id::derived("op", &[n]), fingerprint }
 }
 
 /// An id such as clients choose, from a number.

@@ -5,12 +5,14 @@
 use std::ops::ControlFlow;
 
 use crate::fault::Fault;
-use crate::id::{AppId, Id, Position};
+use crate::id::{AppId, Id, Position, Root, RootKind};
+use crate::ring::partition::META;
 use crate::rows::key::after_prefix;
-use crate::rows::{ROW_BYTES_MAX, Row, Txn, get, seal};
+use crate::rows::operation::{self, OpRecord};
+use crate::rows::{Place, ROW_BYTES_MAX, Row, Txn, get, seal};
 use crate::store::{Direction, StateRead, StoreFault};
 use crate::time::Time;
-use crate::vnode::command::Done;
+use crate::vnode::command::{Done, OpKey};
 
 use super::command::{AppState, KeyKind, MetaCommand, is_app_name};
 use super::rows::{app, counter, key, operator, role, settings, touched, types};
@@ -43,6 +45,7 @@ pub fn apply(txn: &mut Txn<'_>, position: Position, time: Time, command: &MetaCo
         MetaCommand::PutRole { app, if_rev, name, methods } => at.put_role(*app, *if_rev, name, methods),
         MetaCommand::PutType { app, if_rev, name, json } => at.put_type(*app, *if_rev, name, json),
         MetaCommand::SetOperator { hash } => at.set_operator(*hash),
+        MetaCommand::Once { app, caller, op, command } => at.once(*app, *caller, *op, command),
     }
 }
 
@@ -53,6 +56,33 @@ struct Applying<'t, 'a> {
 }
 
 impl Applying<'_, '_> {
+    fn once(&mut self, app: AppId, caller: Id, op: OpKey, command: &MetaCommand) -> Verdict {
+        // All of an app's calls on the metadata have one place for their records.
+        let place = Place { partition: META, app, root: Root::new(RootKind::Misc, Id::NIL) };
+        let key = operation::key(place, caller, op.id);
+        match self.txn.row::<OpRecord>(&key)? {
+            Some(record) if record.fingerprint == op.fingerprint => {
+                return Ok(Ok(Done::Unchanged(record.rev)));
+            }
+            Some(_) => refuse!(Fault::KeyReused),
+            None => {}
+        }
+        let done = match apply(self.txn, self.position, self.time, command)? {
+            Ok(done) => done,
+            Err(fault) => refuse!(fault),
+        };
+        let record = OpRecord {
+            fingerprint: op.fingerprint,
+            position: self.position,
+            rev: done.rev(),
+            time: self.time,
+            // The product keeps the reply, which it can write only when it sees what came of the command.
+            reply: Vec::new(),
+        };
+        self.txn.put(key, &record)?;
+        Ok(Ok(done))
+    }
+
     fn create_app(&mut self, uuid: Id, name: &str, title: &str, secret: [u8; 32]) -> Verdict {
         if let Some(app::AppRef { app }) = self.txn.row(&app::uuid_key(uuid))? {
             let rev = self.app(app)?.map_or(Position::ZERO, |app| app.rev);

@@ -12,7 +12,7 @@ use crate::rows::applied::{self, Applied, Era, Eras};
 use crate::store::map::MapState;
 use crate::store::{StateStore, StoreFault};
 use crate::time::Time;
-use crate::vnode::command::Done;
+use crate::vnode::command::{Done, OpKey};
 
 use super::apply::apply;
 use super::command::{AppState, KeyKind, MetaCommand, is_app_name};
@@ -56,6 +56,34 @@ impl Rows {
 
 fn time(position: u64) -> Time {
     Time::from_millis(1_000 * position)
+}
+
+#[test]
+fn a_command_under_an_operation_id_is_done_once_and_only_then_recorded() {
+    let mut rows = Rows::new();
+    let create = MetaCommand::CreateApp { id: Id::NIL, name: "a".into(), title: "A".into(), secret: [0; 32] };
+    rows.done(&create);
+    let app = rows.load().apps["a"].id;
+    let put = |json: &str| MetaCommand::PutSettings { app, if_rev: None, json: json.to_owned() };
+    let once = |n: u8, command: MetaCommand| {
+        let op = OpKey { id: Id::from_bytes([n; 16]), fingerprint: [n; 16] };
+        MetaCommand::Once { app, caller: Id::NIL, op, command: Box::new(command) }
+    };
+    let first = rows.done(&once(1, put("1")));
+    rows.done(&put("2"));
+    assert_eq!(rows.apply(&once(1, put("1"))), (Ok(Done::Unchanged(first.rev())), 0), "a late repeat");
+    assert_eq!(rows.load().apps["a"].settings, "2");
+    let MetaCommand::Once { op, command, .. } = once(1, put("3")) else { panic!() };
+    let other = MetaCommand::Once { app, caller: Id::NIL, op: OpKey { fingerprint: [9; 16], ..op }, command };
+    assert_eq!(rows.apply(&other), (Err(Fault::KeyReused), 0));
+    // What is refused is not recorded: it may be done later.
+    let early = once(2, MetaCommand::PutSettings { app: AppId(7), if_rev: None, json: "4".into() });
+    assert_eq!(rows.apply(&early), (Err(Fault::Absent), 0));
+    assert!(rows.done(&once(2, put("4"))).changed());
+    // Somebody else's operation of the same id is another one.
+    let MetaCommand::Once { op, .. } = once(2, put("5")) else { panic!() };
+    let theirs = MetaCommand::Once { app, caller: Id::from_bytes([3; 16]), op, command: Box::new(put("5")) };
+    assert!(rows.done(&theirs).changed());
 }
 
 /// The same, in memory, as plainly as can be.

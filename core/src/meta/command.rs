@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AppId, Id, Position};
+use crate::vnode::command::OpKey;
 
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -39,6 +40,9 @@ pub enum MetaCommand {
     SetOperator { hash: [u8; 32] },
     /// Puts the settings of an earlier revision in force again, as a new revision. No longer kept: `Absent`.
     RollbackSettings { app: AppId, if_rev: Option<Position>, to: Position },
+    /// Does the command at most once under this operation id, which is recorded with the change. Again: changes
+    /// nothing. With another fingerprint: `KeyReused`. `app` and `caller` are those of the call.
+    Once { app: AppId, caller: Id, op: OpKey, command: Box<MetaCommand> },
 }
 
 /// Longest name of an app, in bytes.

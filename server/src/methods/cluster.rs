@@ -114,7 +114,7 @@ async fn create_app(call: Call, args: CreateApp) -> Result<Reply<AppView>, Stop>
     let title = args.title.map_or_else(|| args.name.clone(), |title| title.0);
     let id = args.id.0;
     let create = MetaCommand::CreateApp { id, name: args.name, title, secret: call.cluster.secret() };
-    call.cluster.change_meta(create).await?;
+    call.put_meta(create).await?;
     answer(&call, id).await
 }
 

@@ -103,7 +103,7 @@ pub async fn put_key(call: &Call, app: AppId, args: NewKey) -> Result<Reply<KeyV
     let kind = KeyKind::from(args.kind);
     let secret = secrets::key_text(kind, &call.cluster.secret());
     let put = MetaCommand::PutKey { app, id, kind, name: args.name.0, hash: secrets::hash(&secret) };
-    let outcome = call.cluster.change_meta(put).await?;
+    let outcome = call.put_meta(put).await?;
     let state = call.cluster.meta();
     let key = state.app(app).and_then(|app| app.keys.get(&id)).ok_or_else(Stop::not_found)?;
     let recorded = KeyView::of(call, id, key);
@@ -127,7 +127,7 @@ pub async fn delete(call: Call, args: WhichKey) -> Result<Reply<KeyView>, Stop> 
     if !call.app_now().keys.contains_key(&args.id.0) {
         return Err(Stop::not_found());
     }
-    call.cluster.change_meta(MetaCommand::RevokeKey { app: call.app.id, id: args.id.0 }).await?;
+    call.put_meta(MetaCommand::RevokeKey { app: call.app.id, id: args.id.0 }).await?;
     let app = call.app_now();
     let key = app.keys.get(&args.id.0).ok_or_else(Stop::not_found)?;
     let view = KeyView::of(&call, args.id.0, key);

@@ -1,11 +1,14 @@
 use std::time::Duration;
 
+use gomer_core::id::Id;
+use gomer_core::meta::command::MetaCommand;
 use serde_json::{Value, json};
 
+use crate::app_settings::AppSettings;
 use crate::problem::Code;
 use crate::registry::Caller;
 use crate::secrets;
-use crate::testing::{With, World, user, uuid};
+use crate::testing::{With, World, op_key, user, uuid};
 
 const ADMIN: Caller = Caller::Admin;
 
@@ -88,6 +91,27 @@ async fn an_update_with_an_operation_id_is_done_once() {
     let other = json!({ "settings": { "signUp": "invite" } });
     let problem = world.call_with("a", &ADMIN, "admin.updateSettings", other, with).await.unwrap_err();
     assert_eq!(problem.code, Code::KeyReused);
+}
+
+/// The record was once written by a command of its own, after the change. A process that ended between the two let
+/// a repeat do it all again, over whatever was changed since.
+#[tokio::test]
+async fn a_change_whose_reply_was_not_recorded_is_not_done_again() {
+    let world = World::with_app("a").await;
+    let close = json!({ "settings": { "signUp": "closed" } });
+    let before = world.app("a").settings.clone();
+    let settings = AppSettings::read(&before).updated(close["settings"].as_object().unwrap()).unwrap();
+    let (op, app) = (op_key(1, &close), world.app("a").id);
+    let put = MetaCommand::PutSettings { app, if_rev: None, json: settings.store() };
+    let once = MetaCommand::Once { app, caller: Id::NIL, op, command: Box::new(put) };
+    world.host.cluster.change_meta(once).await.unwrap();
+    // Here the process ended. Somebody else opens sign-up before the repeat comes.
+    world.done("a", &ADMIN, "admin.updateSettings", json!({ "settings": { "signUp": "open" } })).await;
+    let with = With { op: Some(1), if_match: None };
+    world.call_with("a", &ADMIN, "admin.updateSettings", close.clone(), with).await.unwrap();
+    let now = world.done("a", &ADMIN, "admin.getSettings", json!({})).await;
+    assert_eq!(now.json["settings"]["signUp"], "open");
+    assert!(world.call_with("a", &ADMIN, "admin.updateSettings", close, with).await.unwrap().replayed);
 }
 
 #[tokio::test]

@@ -337,7 +337,7 @@ pub async fn put_type(call: Call, args: PutType) -> Result<Reply<TypeView>, Stop
     };
     let json = serde_json::to_string(&declared).expect("a declaration is plain data, which JSON can hold");
     let command = MetaCommand::PutType { app: call.app.id, if_rev, name: name.0.clone(), json };
-    let outcome = call.cluster.change_meta(command).await?;
+    let outcome = call.put_meta(command).await?;
     let rev = call.meta_rev(outcome.rev);
     Ok(Reply::new(view(rev, declared)).rev(rev))
 }
