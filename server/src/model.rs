@@ -41,6 +41,10 @@ pub const LIKES: LinkType = LinkType(8);
 pub const LIKED_BY: LinkType = LinkType(9);
 /// A profile's session on a device; never synced.
 pub const SESSION: LinkType = LinkType(10);
+/// Me to whom I blocked last: which block it was, also when it is lifted. Never synced.
+pub const LAST_BLOCK: LinkType = LinkType(11);
+/// Me to who blocked me: the last block that I heard of. Never synced.
+pub const LAST_BLOCKED_BY: LinkType = LinkType(12);
 
 /// The home timeline, in the follower's root.
 pub const HOME: StreamId = StreamId(1);

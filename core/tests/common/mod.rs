@@ -40,6 +40,8 @@ pub struct World {
     checkpoint: Option<Checkpoint<SharedState>>,
     /// Whether messages between partitions are lost.
     pub deaf: bool,
+    /// Messages from the first of these partitions to the second are lost.
+    pub cut: Option<(Partition, Partition)>,
 }
 
 impl World {
@@ -59,6 +61,7 @@ impl World {
             rng: Rng::new(9),
             checkpoint: None,
             deaf: false,
+            cut: None,
         };
         world.start();
         world
@@ -126,7 +129,7 @@ impl World {
                     self.answers.insert(ticket, result);
                 }
                 Effect::Send { from, to, message } => {
-                    if !self.deaf {
+                    if !self.deaf && self.cut != Some((from, to)) {
                         self.inbox.push_back(Input::Message { from, to, message });
                     }
                 }

@@ -5,14 +5,15 @@
 
 use gomer_core::id::{Id, Root, Section};
 use gomer_core::time::Time;
-use gomer_core::vnode::command::{Operation, Precondition, Step};
+use gomer_core::vnode::command::Operation;
 use gomer_core::vnode::query::LinkPlace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::methods::profile::relation::{Known, Relation, relation};
+use crate::methods::profile::ties;
 use crate::methods::profile::view::{HANDLE, NAME, People};
-use crate::model::{BLOCKED_BY, BLOCKS, FOLLOWED_BY, FOLLOWS, MUTES, PROFILE, REQUESTED, REQUESTED_BY};
+use crate::model::{BLOCKED_BY, BLOCKS, MUTES, PROFILE};
 use crate::problem::Code;
 use crate::registry::{Call, Method, Rate, Reply, Role, Stop};
 use crate::types::{Empty, Limit, Page, Text, Timestamp, Uuid};
@@ -73,17 +74,7 @@ async fn create(call: Call, args: Other) -> Result<Reply<Relation>, Stop> {
     if People::new(&call).node(other).await?.is_none() {
         return Err(Stop::not_found());
     }
-    let ends = |of: Id| {
-        [FOLLOWS, FOLLOWED_BY, REQUESTED, REQUESTED_BY].map(|ty| Operation::DeleteLink { ty, to: of })
-    };
-    let mut there = vec![put(BLOCKED_BY, me, Section::INTERNAL, String::new())];
-    there.extend(ends(me));
-    let mut write = call
-        .on(root)
-        .when(Precondition::NodePresent(me))
-        .op(put(BLOCKS, other, Section::PRIVATE, String::new()))
-        .step(Step::to(Root::profile(other), there).when(Precondition::NodePresent(other)));
-    write.ops.extend(ends(other));
+    let write = ties::block(call.on(root), me, other, call.cluster.mint());
     call.write(write, blocked).await
 }
 
@@ -92,10 +83,7 @@ async fn delete(call: Call, args: Other) -> Result<Reply<Relation>, Stop> {
     let root = Root::profile(me);
     call.replay(root).await?;
     let Known { relation, .. } = relation(&call, me, other).await?;
-    let write = call
-        .on(root)
-        .op(Operation::DeleteLink { ty: BLOCKS, to: other })
-        .step(Step::to(Root::profile(other), vec![Operation::DeleteLink { ty: BLOCKED_BY, to: me }]));
+    let write = ties::unblock(call.on(root), me, other);
     call.write(write, Relation { muted: relation.muted, ..Relation::none(other) }).await
 }
 

@@ -11,8 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::methods::profile::relation::{Known, Relation, relation, relations};
+use crate::methods::profile::ties;
 use crate::methods::profile::view::{People, Profile};
-use crate::model::{BLOCKED_BY, BLOCKS, FOLLOWED_BY, FOLLOWS, REQUESTED, REQUESTED_BY};
+use crate::model::{BLOCKS, FOLLOWED_BY, FOLLOWS, LAST_BLOCKED_BY, REQUESTED, REQUESTED_BY};
 use crate::problem::Code;
 use crate::registry::{Call, Method, Rate, Reply, Role, Stop};
 use crate::types::{Limit, List, Page, Timestamp, Uuid};
@@ -85,35 +86,17 @@ async fn create(call: Call, args: Other) -> Result<Reply<Relation>, Stop> {
     let ask = node.node.flags.has(Flags::PRIVATE) && !after.following;
     after.requested = ask;
     after.following = !ask;
-    let asked = call.link(root, REQUESTED, other).await?.map(|link| link.link.data);
-    let mut write = call
-        .on(root)
-        .when(Precondition::NodePresent(me))
-        .when(Precondition::LinkAbsent(BLOCKED_BY, other))
-        .when(Precondition::LinkAbsent(BLOCKS, other));
-    let into = |ops| {
-        // A block that was made while this was on its way ends it.
-        Step::to(Root::profile(other), ops)
-            .when(Precondition::NodePresent(other))
-            .when(Precondition::LinkAbsent(BLOCKS, me))
-            .when(Precondition::LinkAbsent(BLOCKED_BY, me))
-    };
-    if ask {
-        let data = asked.unwrap_or_else(|| {
+    let heard = call.link(root, LAST_BLOCKED_BY, other).await?.map(|link| link.link.data);
+    let write = if ask {
+        let asked = call.link(root, REQUESTED, other).await?.map(|link| link.link.data);
+        let request = asked.unwrap_or_else(|| {
             let request = Request { request: call.cluster.mint().to_string() };
             serde_json::to_string(&request).expect("a request is plain data, which JSON can hold")
         });
-        let put = |ty, to| put(ty, to, Section::PRIVATE, data.clone());
-        write = write.op(put(REQUESTED, other)).step(into(vec![put(REQUESTED_BY, me)]));
+        ties::ask(call.on(root), me, other, heard, request)
     } else {
-        write = write
-            .op(put(FOLLOWS, other, Section::PUBLIC, String::new()))
-            .op(Operation::DeleteLink { ty: REQUESTED, to: other })
-            .step(into(vec![
-                put(FOLLOWED_BY, me, Section::INVERSE, String::new()),
-                Operation::DeleteLink { ty: REQUESTED_BY, to: me },
-            ]));
-    }
+        ties::follow(call.on(root), me, other, heard)
+    };
     match call.write(write, after).await {
         // Blocked in between.
         Err(stop) if stop.code() == Some(Code::IdTaken) => Err(Stop::not_found()),

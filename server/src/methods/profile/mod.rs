@@ -3,6 +3,7 @@
 mod directory;
 mod handle;
 pub mod relation;
+pub mod ties;
 mod update;
 pub mod view;
 

@@ -22,7 +22,7 @@ const NODES: [(NodeType, &str); 9] = [
 ];
 
 /// Names of Gomer's own link types.
-const LINKS: [(LinkType, &str); 10] = [
+const LINKS: [(LinkType, &str); 12] = [
     (model::FOLLOWS, "follows"),
     (model::FOLLOWED_BY, "followedBy"),
     (model::REQUESTED, "requested"),
@@ -33,6 +33,8 @@ const LINKS: [(LinkType, &str); 10] = [
     (model::LIKES, "likes"),
     (model::LIKED_BY, "likedBy"),
     (model::SESSION, "session"),
+    (model::LAST_BLOCK, "lastBlock"),
+    (model::LAST_BLOCKED_BY, "lastBlockedBy"),
 ];
 
 /// Names of streams.
