@@ -262,7 +262,7 @@ impl Phone {
             Reply::Good(RefreshReply { access_token, refresh_token }) => {
                 self.refresh.succeeded();
                 let (access, refresh) = (Secret::new(access_token), Secret::new(refresh_token));
-                self.session.renew(now.wall, access, refresh, turn);
+                self.session.renew(now, access, refresh, turn);
             }
             Reply::Unauthenticated => self.session.expire(turn),
             // A ban, for instance.
@@ -288,7 +288,7 @@ impl Phone {
                     self.push.failed(now.mono, response.retry_after, &mut self.rng);
                 }
             }
-            Reply::Unauthenticated => self.session.refused(push.generation, turn),
+            Reply::Unauthenticated => self.session.refused(now, push.generation, turn),
             Reply::Problem { code } if is_about_content(&code) => match push.ops[..] {
                 [op] => {
                     self.queue.fail(op, Verdict::Refused { status: response.status, code }, turn);
@@ -305,7 +305,7 @@ impl Phone {
     fn on_pulled(&mut self, now: Now, pull: Pull, response: Response, turn: &mut Turn) {
         match Reply::<PullReply>::read(response.status, &response.body) {
             Reply::Good(page) => self.on_page(now, pull, page, turn),
-            Reply::Unauthenticated => self.session.refused(pull.generation, turn),
+            Reply::Unauthenticated => self.session.refused(now, pull.generation, turn),
             Reply::Problem { code } => {
                 if matches!(code.as_str(), "cursor-expired" | "cursor-invalid") {
                     self.start_from_zero(turn);

@@ -12,10 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::action::{SignIn, Turn};
 use crate::id::Id;
-use crate::time::Time;
+use crate::time::{Monotonic, Now, Time};
 
 /// How long an access token is good.
 pub const ACCESS_LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// A pair that an exchange brings is good for at least this long. Its access token may be minutes old: after a
+/// lost reply the server gives the same pair again. Its own bound is five minutes.
+const ACCESS_SURE: Duration = Duration::from_secs(4 * 60);
 
 /// How long before its end it is exchanged.
 pub const REFRESH_AHEAD: Duration = Duration::from_secs(60);
@@ -69,8 +73,8 @@ pub struct Session {
     generation: Generation,
     /// The present access token was refused.
     refused: bool,
-    /// The present pair comes from an exchange and has not been accepted by any call yet.
-    unproven: bool,
+    /// The present pair comes from an exchange at this moment, and has not been accepted by any call yet.
+    unproven: Option<Monotonic>,
 }
 
 impl Session {
@@ -116,37 +120,44 @@ impl Session {
         let same_person = self.profile().is_none_or(|known| known == profile);
         if same_person {
             self.set(Tokens { profile, access, refresh, since: now, expired: false }, turn);
-            self.unproven = false;
+            self.unproven = None;
         }
         same_person
     }
 
     /// The exchange succeeded.
-    pub(super) fn renew(&mut self, now: Time, access: Secret, refresh: Secret, turn: &mut Turn) {
+    pub(super) fn renew(&mut self, now: Now, access: Secret, refresh: Secret, turn: &mut Turn) {
         if let Some(Tokens { profile, .. }) = self.tokens {
-            self.set(Tokens { profile, access, refresh, since: now, expired: false }, turn);
-            self.unproven = true;
+            self.set(Tokens { profile, access, refresh, since: now.wall, expired: false }, turn);
+            self.unproven = Some(now.mono);
         }
     }
 
     /// A call with this pair was accepted.
     pub(super) fn accepted(&mut self, generation: Generation) {
         if generation == self.generation {
-            self.unproven = false;
+            self.unproven = None;
         }
     }
 
     /// A call with this pair was answered 401. A pair that is refused straight after the exchange that
-    /// brought it will not get better by another exchange.
-    pub(super) fn refused(&mut self, generation: Generation, turn: &mut Turn) {
+    /// brought it will not get better by another exchange. One that was kept, unused, until it ran out will:
+    /// its refresh token is good.
+    pub(super) fn refused(&mut self, now: Now, generation: Generation, turn: &mut Turn) {
         if generation != self.generation {
             return;
         }
-        if self.unproven {
+        if self.unproven.is_some_and(|since| self.age(now, since) < ACCESS_SURE) {
             self.expire(turn);
         } else {
             self.refused = true;
         }
+    }
+
+    /// How long ago the pair was got: one of the two clocks may have stood still or been set back.
+    fn age(&self, now: Now, since: Monotonic) -> Duration {
+        let by_wall = self.tokens.as_ref().map_or(Duration::ZERO, |tokens| now.wall.since(tokens.since));
+        now.mono.since(since).max(by_wall)
     }
 
     /// The server does not take the refresh token either.
@@ -172,6 +183,13 @@ mod tests {
     const ANN: Id = Id::from_bytes([1; 16]);
     const START: Time = Time::from_millis(1_000_000);
 
+    /// So long after the start.
+    fn after(span: Duration) -> Now {
+        Now { mono: Monotonic(span), wall: START + span }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
     fn signed_in() -> Session {
         let mut session = Session::default();
         let (access, refresh) = (Secret::new("access-0"), Secret::new("refresh-0"));
@@ -180,7 +198,12 @@ mod tests {
     }
 
     fn renew(session: &mut Session) {
-        session.renew(START, Secret::new("access-1"), Secret::new("refresh-1"), &mut Turn::default());
+        session.renew(
+            after(Duration::ZERO),
+            Secret::new("access-1"),
+            Secret::new("refresh-1"),
+            &mut Turn::default(),
+        );
     }
 
     fn present(session: &Session) -> Generation {
@@ -200,12 +223,12 @@ mod tests {
     fn one_401_asks_for_an_exchange_and_a_second_one_for_the_person() {
         let mut session = signed_in();
         let mut turn = Turn::default();
-        session.refused(present(&session), &mut turn);
+        session.refused(after(SECOND), present(&session), &mut turn);
         assert_eq!(session.refresh_in(START), Some(Duration::ZERO));
         renew(&mut session);
         assert_ne!(session.refresh_in(START), Some(Duration::ZERO));
         assert!(!session.is_expired());
-        session.refused(present(&session), &mut turn);
+        session.refused(after(SECOND), present(&session), &mut turn);
         assert!(session.is_expired());
         assert_eq!(session.refresh_in(START), None);
     }
@@ -215,12 +238,31 @@ mod tests {
         let mut session = signed_in();
         let older = present(&session);
         renew(&mut session);
-        session.refused(older, &mut Turn::default());
+        session.refused(after(SECOND), older, &mut Turn::default());
         assert_ne!(session.refresh_in(START), Some(Duration::ZERO));
         session.accepted(present(&session));
-        session.refused(present(&session), &mut Turn::default());
+        session.refused(after(SECOND), present(&session), &mut Turn::default());
         assert!(!session.is_expired());
         assert_eq!(session.refresh_in(START), Some(Duration::ZERO));
+    }
+
+    /// After a lost reply the server gives the same pair again, with what is left of its time. A phone that was
+    /// then offline until it ran out took the 401 for the end of the session and signed its person out.
+    #[test]
+    fn a_pair_that_ran_out_unused_is_exchanged_and_signs_nobody_out() {
+        let minutes = |n: u64| Duration::from_secs(60 * n);
+        // The second: the wall clock was set back meanwhile. The third: the phone slept, and its other clock with it.
+        for now in [
+            after(minutes(6)),
+            Now { mono: Monotonic(minutes(6)), wall: Time::ZERO },
+            Now { mono: Monotonic(SECOND), wall: START + minutes(6) },
+        ] {
+            let mut session = signed_in();
+            renew(&mut session);
+            session.refused(now, present(&session), &mut Turn::default());
+            assert!(!session.is_expired(), "{now:?}");
+            assert_eq!(session.refresh_in(now.wall), Some(Duration::ZERO), "exchanged at once");
+        }
     }
 
     #[test]
