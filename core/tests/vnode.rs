@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use common::{APP, World};
 use gomer_core::fault::Fault;
-use gomer_core::id::{Id, LinkType, NodeType, Position, Root, Section, StreamId};
+use gomer_core::id::{Id, LinkType, NodeType, Position, Root, RootKind, Section, StreamId};
 use gomer_core::rows::entry::Activity;
 use gomer_core::rows::node::Flags;
-use gomer_core::vnode::command::{Done, OpKey, Operation, Precondition, Step, Write};
+use gomer_core::vnode::command::{Done, Known, OpKey, Operation, Precondition, Step, Write};
 use gomer_core::vnode::query::{Answer, DeltaFrom, DeltaItem, DeltaPage, Query};
 
 const POST: NodeType = NodeType(2);
@@ -284,9 +284,39 @@ fn a_follower_from_before_the_horizon_is_resynced_once_not_at_every_page() {
         assert!(!page.resync, "checked against the position at which it began");
     }
     assert_eq!((live, pages), (9, 3));
-    let mut replayed = Write::new(APP, root, ann).op(create(ids[0], ann));
-    replayed.known = Some(old.position);
+    let queued =
+        |id: Id, known| Write { known: Some(known), ..Write::new(APP, root, ann).op(create(id, ann)) };
+    let known = |from: DeltaFrom| Known::UpTo { position: from.position, era: from.era };
+    let replayed = queued(ids[0], known(old));
     assert_eq!(world.write(replayed), Err(Fault::Expired), "a create replayed after the horizon");
+    let (position, era) = (page.next.position, page.next.era);
+    for (known, why) in [
+        (Known::UpTo { position, era: era ^ 1 }, "a position that was reached in another log"),
+        (Known::UpTo { position: Position(position.0 + 1_000), era }, "one that this log has not reached"),
+    ] {
+        assert_eq!(world.write(queued(ids[0], known)), Err(Fault::Expired), "{why}");
+    }
+    let fresh = world.id();
+    world.write(queued(fresh, known(page.next))).unwrap();
+    let fresh = world.id();
+    world.write(queued(fresh, Known::Nothing)).unwrap();
+}
+
+/// Who makes a post, a node, says nothing of its root, which did not exist. Where it did exist, was deleted and is
+/// forgotten, the creation came too late.
+#[test]
+fn a_root_that_was_deleted_and_forgotten_is_not_made_again_from_an_old_queue() {
+    let mut world = World::new(1);
+    let (ann, post) = (world.id(), world.id());
+    let root = Root::new(RootKind::Post, post);
+    let create = || Write { known: Some(Known::Nothing), ..Write::new(APP, root, ann).op(create(post, ann)) };
+    world.write(create()).unwrap();
+    world.write(create()).unwrap();
+    world.write(Write::new(APP, root, ann).op(Operation::DeleteNode { id: post })).unwrap();
+    assert_eq!(world.write(create()), Err(Fault::Present), "the deletion is remembered");
+    world.jump(Duration::from_secs(31 * 24 * 3_600));
+    world.jump(Duration::from_secs(3_601));
+    assert_eq!(world.write(create()), Err(Fault::Expired));
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod kit;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kit::{Answer, Kit, Person, With};
+use kit::{Answer, Kit, PASSWORD, Person, With};
 use serde_json::{Value, json};
 
 /// A phone that keeps what it is sent.
@@ -335,6 +335,47 @@ async fn a_queue_is_done_once_in_order_past_what_fails_for_good() {
         json!({ "operations": [{ "op": kit.uuid(), "method": "sync.push", "args": { "operations": [] } }] });
     let nested = kit.call("sync.push", Some(&bob.token), nested).await.expect(200);
     assert_eq!(nested.json["results"][0]["code"], "invalid");
+}
+
+/// A queue that comes back after the server has forgotten a deletion, and its operation record with it: the phone
+/// says what it knew, and the post is not made again.
+#[tokio::test]
+async fn what_was_deleted_and_forgotten_is_not_made_again_by_an_old_queue() {
+    let kit = Kit::start().await;
+    let ann = kit.person("ann").await;
+    let page = kit.call("sync.pull", Some(&ann.token), json!({})).await.expect(200);
+    let known = page.json["known"].clone();
+    assert_eq!(known["root"], format!("profile:{}", ann.id), "{}", page.text);
+    let post = kit.uuid();
+    let queued = |known: Value, post: &str| {
+        let args = json!({ "id": post, "text": "Again" });
+        json!({ "operations": [{ "op": kit.uuid(), "method": "post.create", "args": args, "known": known }] })
+    };
+    let told = |answer: Answer| answer.expect(200).json["results"][0]["status"].clone();
+    assert_eq!(told(kit.call("sync.push", Some(&ann.token), queued(known.clone(), &post)).await), 200);
+    kit.call("post.delete", Some(&ann.token), json!({ "id": post })).await.expect(200);
+    kit.skip(Duration::from_secs(31 * 24 * 60 * 60));
+    // The deletion is remembered until the next sweep, an hour at most.
+    kit.skip(Duration::from_secs(60 * 60));
+    let body = json!({ "id": kit.uuid(), "handle": ann.handle, "password": PASSWORD });
+    let token = kit.call("auth.createSession", None, body).await.expect(200).str("/accessToken");
+    let mut last = Value::Null;
+    for _ in 0..100 {
+        let answer = kit.call("sync.push", Some(&token), queued(known.clone(), &post)).await.expect(200);
+        last = answer.json["results"][0]["code"].clone();
+        if last == "cursor-expired" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        kit.skip(Duration::from_secs(2));
+    }
+    assert_eq!(last, "cursor-expired");
+    // What is new is made, whatever was known.
+    assert_eq!(told(kit.call("sync.push", Some(&token), queued(known, &kit.uuid())).await), 200);
+    for bad in [json!("1.00000000"), json!({ "root": "x", "rev": "1.00000000" }), json!({ "root": "post:1" })]
+    {
+        kit.call("sync.push", Some(&token), queued(bad, &kit.uuid())).await.problem(422, "invalid");
+    }
 }
 
 #[tokio::test]

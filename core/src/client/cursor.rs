@@ -23,6 +23,18 @@ pub struct Cursor {
     /// not kept: its cursor says as much, and a pull that was out while a push was answered would put
     /// an earlier position in place of a later one.
     pub position: Option<String>,
+    /// Up to where the person's own root is known, as the last page said; goes with what the person does.
+    #[serde(default)]
+    pub known: Option<Known>,
+}
+
+/// Up to where a root is known, in the server's words: not to be read, only to be handed back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// The root.
+    pub root: String,
+    /// The revision.
+    pub rev: String,
 }
 
 /// Roots to follow, as on the wire (`post:UUID`): at most [`ROOTS_MAX`].

@@ -45,7 +45,7 @@ mod queue_test;
 pub use action::{Action, HttpRequest, RequestId, SignIn};
 pub use cache::{Cache, Key, Kind, Row, Scope};
 pub use commit::{Commit, Saved};
-pub use cursor::Roots;
+pub use cursor::{Known, Roots};
 pub use event::{Event, Response};
 pub use merge::{Change, Edit};
 pub use phone::{Config, Phone};

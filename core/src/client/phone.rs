@@ -199,14 +199,16 @@ impl Phone {
     }
 
     fn on_write(&mut self, now: Now, write: Write, turn: &mut Turn) {
-        let written = self.queue.add(now.wall, write, &mut self.rng, turn);
+        let known = self.cursor.known.clone();
+        let written = self.queue.add(now.wall, write, known, &mut self.rng, turn);
         turn.written(written);
     }
 
     fn on_answer(&mut self, now: Now, op: OpId, instead: Option<Write>, turn: &mut Turn) {
         match instead {
             Some(write) => {
-                let written = self.queue.redo(now.wall, op, write, &mut self.rng, turn);
+                let known = self.cursor.known.clone();
+                let written = self.queue.redo(now.wall, op, write, known, &mut self.rng, turn);
                 turn.written(written);
             }
             None => self.queue.answer(op, turn),
@@ -296,6 +298,14 @@ impl Phone {
                 }
                 _ => self.push_singly = true,
             },
+            // Each goes alone now, to find the one at which it fails.
+            Reply::Problem { code } if response.status == 500 => {
+                self.push_singly = true;
+                if let [op] = push.ops[..] {
+                    self.queue.stumble(op, response.status, code, turn);
+                }
+                self.push.failed(now.mono, response.retry_after, &mut self.rng);
+            }
             Reply::Problem { .. } | Reply::Unclear => {
                 self.push.failed(now.mono, response.retry_after, &mut self.rng);
             }
@@ -318,7 +328,7 @@ impl Phone {
     }
 
     fn on_page(&mut self, now: Now, pull: Pull, page: PullReply, turn: &mut Turn) {
-        let PullReply { items, cursor, end } = page;
+        let PullReply { items, cursor, end, known } = page;
         let nothing_new = items.is_empty();
         if nothing_new && !end && self.cursor.token.as_ref() == Some(&cursor) {
             // Neither a row nor a step nor the end: asking again at once would go on for ever.
@@ -328,6 +338,7 @@ impl Phone {
         self.session.accepted(pull.generation);
         self.cache.apply(items, end, turn);
         self.cursor.token = Some(cursor);
+        self.cursor.known = known.or(self.cursor.known.take());
         turn.commit.cursor = Some(self.cursor.clone());
         if end {
             self.queue.forget_applied(&pull.applied, turn);
@@ -342,6 +353,7 @@ impl Phone {
     /// gone, and the queue stays as it is.
     fn start_from_zero(&mut self, turn: &mut Turn) {
         self.cursor.token = None;
+        self.cursor.known = None;
         // It may be of a history that is no more. Without cursor and position, the leader answers.
         self.cursor.position = None;
         turn.commit.cursor = Some(self.cursor.clone());

@@ -12,7 +12,7 @@ use super::cursor::Roots;
 use super::event::{Event, Response};
 use super::merge::{Change, Edit};
 use super::phone::{Config, Phone};
-use super::queue::{OpId, Verdict, Write};
+use super::queue::{FAILURES_MAX, OpId, Verdict, Write};
 use super::session::Secret;
 use crate::id::Id;
 use crate::time::{Monotonic, Now, Time};
@@ -507,6 +507,61 @@ fn one_bad_operation_is_found_and_the_others_are_not_lost_with_it() {
     assert_eq!(pocket.reports(), [&Verdict::Refused { status: 413, code: "too-large".to_owned() }]);
     pocket.settle(&[(200, "")]);
     assert_eq!(pocket.texts(), ["1=a", "3=c"]);
+}
+
+/// A push that the server fails at as a whole (a panic in one of its operations) says not which one it is.
+#[test]
+fn a_push_that_always_fails_is_taken_apart_and_only_the_one_at_fault_is_set_aside() {
+    let mut pocket = Pocket::new();
+    for (id, text) in [("1", "a"), ("2", "bad"), ("3", "c")] {
+        pocket.tell(Event::AppWrites(write(id, text)));
+    }
+    pocket.tell(signed_in(0));
+    let mut sent = 0;
+    while pocket.reports().is_empty() {
+        sent += 1;
+        assert!(sent < 100, "it does not end");
+        if pocket.peek("sync.push").body.contains("bad") {
+            pocket.answer("sync.push", 500, problem("internal"));
+            pocket.wait_for_deadline();
+        } else {
+            pocket.settle(&[(200, "")]);
+        }
+    }
+    let aside = Verdict::SetAside { status: 500, code: "internal".to_owned(), attempts: FAILURES_MAX };
+    assert_eq!(pocket.reports(), [&aside]);
+    pocket.settle(&[(200, "")]);
+    assert_eq!(pocket.texts(), ["1=a", "3=c"]);
+}
+
+#[test]
+fn what_the_phone_knew_of_its_root_goes_with_what_is_done_from_then_on() {
+    let known = |rev: &str| json!({"root": "profile:1", "rev": rev});
+    let mut pocket = Pocket::new();
+    pocket.tell(Event::AppWrites(write("1", "a")));
+    pocket.tell(signed_in(0));
+    let asked = pocket.peek("sync.push").body.clone();
+    assert!(!asked.contains("known"), "it knows nothing yet: {asked}");
+    pocket.settle(&[(200, "")]);
+    let mut page = page(vec![], "c1", true);
+    page["known"] = known("7.0a");
+    pocket.answer("sync.pull", 200, page.clone());
+    pocket.tell(Event::WentOffline);
+    pocket.tell(Event::AppWrites(write("2", "b")));
+    pocket.restart();
+    pocket.tell(Event::WentOffline);
+    pocket.tell(Event::AppWrites(write("3", "c")));
+    pocket.tell(Event::CameOnline);
+    page["known"] = known("9.0a");
+    let asked: Value = serde_json::from_str(&pocket.peek("sync.push").body).unwrap();
+    assert_eq!(asked["operations"][0]["known"], known("7.0a"));
+    assert_eq!(asked["operations"][1]["known"], known("7.0a"));
+    pocket.settle(&[(200, ""), (200, "")]);
+    pocket.answer("sync.pull", 200, page);
+    // A cursor that is not known any more was of another history: what was known then is not, either.
+    pocket.answer("sync.pull", 410, problem("cursor-expired"));
+    pocket.tell(Event::AppWrites(write("4", "d")));
+    assert!(!pocket.peek("sync.push").body.contains("known"));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::action::Turn;
 use super::cache::{Key, Scope};
+use super::cursor::Known;
 use super::merge::{Change, Edit, Lost, Stamp, take_overruled};
 use super::wire::{PushOperation, PushReply, PushResult};
 use crate::id::{Id, IdError};
@@ -28,6 +29,10 @@ pub const PUSH_OPERATIONS_MAX: usize = 50;
 
 /// Most bytes of operations in one `sync.push`, and so of one operation; the body limit is 256 KiB.
 pub const PUSH_BYTES_MAX: usize = 240 * 1024;
+
+/// So many times the server may fail at one operation (500) before it is set aside: it would hold up all others
+/// for ever. With the waits in between, about a quarter of an hour.
+pub const FAILURES_MAX: u32 = 12;
 
 /// Names an operation, on this phone and on the server. Its order is the order of the edits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -120,6 +125,12 @@ pub struct Operation {
     pub edited_at: Time,
     /// What of it is shown before the server's own word arrives.
     pub edit: Option<Edit>,
+    /// Up to where the phone knew its person's root then, so that what was deleted long ago is not made again.
+    #[serde(default)]
+    pub known: Option<Known>,
+    /// How often the server has failed at it.
+    #[serde(default)]
+    pub failures: u32,
     /// How far it has come.
     pub progress: Progress,
 }
@@ -133,6 +144,7 @@ impl Operation {
             args: &self.args,
             if_rev: self.if_rev.as_deref(),
             edited_at: self.edited_at.to_string(),
+            known: self.known.as_ref(),
         }
     }
 
@@ -181,6 +193,15 @@ pub enum Verdict {
         code: String,
         /// The entity as it is now, if the server sent it.
         current: Option<Value>,
+    },
+    /// Set aside: the server failed at it again and again. Nobody knows whether it was done.
+    SetAside {
+        /// HTTP status.
+        status: u16,
+        /// The problem's code.
+        code: String,
+        /// How often it was tried.
+        attempts: u32,
     },
     /// Done, but another edit had the later stamp for these attributes.
     Overruled {
@@ -250,6 +271,7 @@ impl Queue {
         &mut self,
         now: Time,
         write: Write,
+        known: Option<Known>,
         rng: &mut Rng,
         turn: &mut Turn,
     ) -> Result<OpId, WriteError> {
@@ -266,6 +288,8 @@ impl Queue {
             if_rev: write.if_rev,
             edited_at,
             edit: write.edit,
+            known,
+            failures: 0,
             progress: Progress::Waiting,
         };
         if operation.wire_bytes() > PUSH_BYTES_MAX {
@@ -291,12 +315,13 @@ impl Queue {
         now: Time,
         op: OpId,
         write: Write,
+        known: Option<Known>,
         rng: &mut Rng,
         turn: &mut Turn,
     ) -> Result<OpId, WriteError> {
         // Out for a moment, so that a full queue has room for the one that takes its place.
         let report = self.reports.remove(&op).ok_or(WriteError::NoSuchReport)?;
-        let added = self.add(now, write, rng, turn);
+        let added = self.add(now, write, known, rng, turn);
         match added {
             Ok(_) => drop(turn.commit.reports.insert(op, None)),
             Err(_) => drop(self.reports.insert(op, report)),
@@ -330,7 +355,28 @@ impl Queue {
                 decided += 1;
             }
         }
+        // The one at which it stopped, if the server failed at it.
+        if let Some(op) = reply.stopped_at.filter(|op| sent.contains(op))
+            && let Some(PushResult { status, code, .. }) = results.remove(&op)
+            && status == 500
+            && self.stumble(op, status, code.unwrap_or_default(), turn)
+        {
+            decided += 1;
+        }
         Settled { decided, left: sent.len() - decided }
+    }
+
+    /// The server failed at this operation. Whether it is set aside with that.
+    pub(super) fn stumble(&mut self, op: OpId, status: u16, code: String, turn: &mut Turn) -> bool {
+        let Some(mut operation) = self.operations.get(&op).cloned() else { return false };
+        operation.failures += 1;
+        let attempts = operation.failures;
+        if attempts >= FAILURES_MAX {
+            self.fail(op, Verdict::SetAside { status, code, attempts }, turn);
+            return true;
+        }
+        self.set(op, Some(operation), turn);
+        false
     }
 
     fn conclude(&mut self, op: OpId, result: PushResult, turn: &mut Turn) {

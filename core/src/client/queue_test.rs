@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::action::{Action, Turn};
 use super::cache::{Key, Scope};
+use super::cursor::Known;
 use super::merge::{Change, Edit, Lost};
 use super::queue::{
-    OPERATIONS_MAX, OpId, PUSH_BYTES_MAX, Progress, Queue, Settled, Verdict, Write, WriteError,
+    FAILURES_MAX, OPERATIONS_MAX, OpId, PUSH_BYTES_MAX, Progress, Queue, Settled, Verdict, Write, WriteError,
 };
 use super::wire::PushReply;
 use crate::rng::Rng;
@@ -24,14 +25,14 @@ fn write(text: &str) -> Write {
 }
 
 fn add(queue: &mut Queue, now: Time, write: Write) -> Result<OpId, WriteError> {
-    queue.add(now, write, &mut Rng::new(queue.operations().count() as u64), &mut Turn::default())
+    queue.add(now, write, None, &mut Rng::new(queue.operations().count() as u64), &mut Turn::default())
 }
 
 /// A queue with this many writes, and their ids.
 fn queue_of(len: usize) -> (Queue, Vec<OpId>) {
     let mut queue = Queue::default();
     let mut rng = Rng::new(7);
-    let mut add = |n: usize| queue.add(NOON, write(&n.to_string()), &mut rng, &mut Turn::default());
+    let mut add = |n: usize| queue.add(NOON, write(&n.to_string()), None, &mut rng, &mut Turn::default());
     let ops = (0..len).map(|n| add(n).unwrap()).collect();
     (queue, ops)
 }
@@ -66,7 +67,7 @@ fn later_edits_are_later_also_when_the_clock_was_set_back() {
 #[test]
 fn the_last_edit_counts_also_when_it_has_left_the_queue() {
     let mut turn = Turn::default();
-    Queue::default().add(NOON, write("x"), &mut Rng::new(1), &mut turn).unwrap();
+    Queue::default().add(NOON, write("x"), None, &mut Rng::new(1), &mut turn).unwrap();
     let stored = turn.commit.last_edit.expect("stored");
     let mut queue = Queue::restore([].into(), [].into(), stored);
     add(&mut queue, Time::ZERO, write("y")).unwrap();
@@ -83,7 +84,7 @@ fn a_full_queue_says_so_and_drops_nothing() {
     let reply = json!({"results": [{"op": ops[0].to_string(), "status": 404, "code": "not-found"}]});
     settle(&mut queue, &ops[..1], reply);
     assert_eq!(add(&mut queue, NOON, write("one more")), Err(WriteError::Full));
-    let redone = queue.redo(NOON, ops[0], write("again"), &mut Rng::new(9), &mut Turn::default());
+    let redone = queue.redo(NOON, ops[0], write("again"), None, &mut Rng::new(9), &mut Turn::default());
     assert!(redone.is_ok());
     assert_eq!(queue.reports().count(), 0);
     assert_eq!(add(&mut queue, NOON, write("one more")), Err(WriteError::Full));
@@ -94,13 +95,14 @@ fn what_can_never_be_sent_is_not_taken() {
     let mut queue = Queue::default();
     let mut turn = Turn::default();
     let large = write(&"x".repeat(PUSH_BYTES_MAX));
-    assert_eq!(queue.add(NOON, large.clone(), &mut Rng::new(1), &mut turn), Err(WriteError::TooLarge));
+    assert_eq!(queue.add(NOON, large.clone(), None, &mut Rng::new(1), &mut turn), Err(WriteError::TooLarge));
     assert!(turn.into_actions().is_empty(), "nothing is stored");
 
     let (mut queue, ops) = queue_of(1);
     settle(&mut queue, &ops, json!({"results": [{"op": ops[0].to_string(), "status": 404}]}));
-    let mut redo =
-        |op, write| queue.redo(NOON, op, write, &mut Rng::new(1), &mut Turn::default()).expect_err("refused");
+    let mut redo = |op, write| {
+        queue.redo(NOON, op, write, None, &mut Rng::new(1), &mut Turn::default()).expect_err("refused")
+    };
     assert_eq!(redo(ops[0], large), WriteError::TooLarge);
     let nobody = OpId::from(crate::id::Id::NIL);
     assert_eq!(redo(nobody, write("x")), WriteError::NoSuchReport);
@@ -204,14 +206,47 @@ fn an_operation_that_shows_nothing_is_gone_when_it_is_done() {
     assert_eq!(queue.operations().count(), 0);
 }
 
+/// An operation at which the server failed each time, and at which it stopped each time, once held up all that
+/// stood behind it for ever.
+#[test]
+fn an_operation_at_which_the_server_always_fails_is_set_aside_and_the_rest_goes_on() {
+    let (mut queue, ops) = queue_of(2);
+    let id = ops[0].to_string();
+    let reply = json!({ "results": [{"op": id, "status": 500, "code": "internal"}], "stoppedAt": id });
+    for _ in 1..FAILURES_MAX {
+        assert_eq!(settle(&mut queue, &ops, reply.clone()), (Settled { decided: 0, left: 2 }, vec![]));
+        // The bytes stay the same, and the count outlives a restart.
+        let stored = queue.operations().map(|operation| (operation.op, operation.clone())).collect();
+        queue = Queue::restore(stored, [].into(), NOON);
+    }
+    let aside = Verdict::SetAside { status: 500, code: "internal".to_owned(), attempts: FAILURES_MAX };
+    assert_eq!(settle(&mut queue, &ops, reply), (Settled { decided: 1, left: 1 }, vec![aside]));
+    assert_eq!(waiting(&queue), ops[1..]);
+}
+
+#[test]
+fn what_may_pass_is_tried_without_end() {
+    let (mut queue, ops) = queue_of(1);
+    let id = ops[0].to_string();
+    for status in [503, 504, 429, 507] {
+        let reply = json!({ "results": [{"op": id, "status": status, "code": "x"}], "stoppedAt": id });
+        for _ in 0..2 * FAILURES_MAX {
+            assert_eq!(settle(&mut queue, &ops, reply.clone()), (Settled { decided: 0, left: 1 }, vec![]));
+        }
+    }
+    assert_eq!(waiting(&queue), ops);
+}
+
 #[test]
 fn the_wire_form_of_an_operation_is_this() {
     let mut queue = Queue::default();
-    let op = add(&mut queue, NOON, Write { if_rev: Some("7".to_owned()), ..write("hi") }).unwrap();
+    let known = Known { root: "profile:1".to_owned(), rev: "7.0a".to_owned() };
+    let write = Write { if_rev: Some("7".to_owned()), ..write("hi") };
+    let op = queue.add(NOON, write, Some(known), &mut Rng::new(1), &mut Turn::default()).unwrap();
     let wire = serde_json::to_value(queue.operations().next().unwrap().to_wire()).unwrap();
     let expected = json!({
         "op": op.to_string(), "method": "post.update", "args": {"text": "hi"}, "ifRev": "7",
-        "editedAt": "2026-11-23T12:00:00.000Z",
+        "editedAt": "2026-11-23T12:00:00.000Z", "known": {"root": "profile:1", "rev": "7.0a"},
     });
     assert_eq!(wire, expected);
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::cache::{Key, Kind, Scope};
+use super::cursor::Known;
 use super::queue::OpId;
 
 /// Body of `sync.pull`.
@@ -31,6 +32,9 @@ pub(super) struct PullReply {
     pub items: Vec<Item>,
     pub cursor: String,
     pub end: bool,
+    /// Up to where the cursor covers the person's own root.
+    #[serde(default)]
+    pub known: Option<Known>,
 }
 
 /// One item of a page.
@@ -115,6 +119,8 @@ pub(super) struct PushOperation<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub if_rev: Option<&'a str>,
     pub edited_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known: Option<&'a Known>,
 }
 
 /// Reply to `sync.push`.

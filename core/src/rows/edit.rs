@@ -50,7 +50,7 @@ pub struct Edit {
     pub time: Time,
     /// The operation id, or [`Id::NIL`].
     pub op: Id,
-    /// The position of the root that the caller knew, if it told.
+    /// The position up to which the caller knew the root's deletions, if it told.
     pub known: Option<Position>,
 }
 

@@ -31,6 +31,21 @@ pub struct OpKey {
     pub fingerprint: [u8; 16],
 }
 
+/// What somebody knew of a root when they queued a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Known {
+    /// They did not follow it. Only who makes the root itself is asked for more: it may be one that was
+    /// deleted long ago.
+    Nothing,
+    /// All of it up to a position.
+    UpTo {
+        /// That position.
+        position: Position,
+        /// Tag of the era in which it was reached: in another log it says nothing.
+        era: u32,
+    },
+}
+
 /// A client's write on one root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Write {
@@ -42,9 +57,9 @@ pub struct Write {
     pub caller: Id,
     /// If given, it takes effect at most once, and [`Write::reply`] comes again.
     pub op: Option<OpKey>,
-    /// Position of the root that the caller knew when it queued this. If the root has forgotten
-    /// deletions after it, creating is refused as [`Fault::Expired`].
-    pub known: Option<Position>,
+    /// What the caller knew of the root when it queued this, if it says so. If the root has forgotten
+    /// deletions that it did not know of, creating is refused as [`Fault::Expired`].
+    pub known: Option<Known>,
     /// All must hold, or nothing is done.
     pub pre: Vec<Precondition>,
     /// Done in order, as a whole.

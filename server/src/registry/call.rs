@@ -20,6 +20,7 @@ use super::reply::{Payload, Rendered, Reply, Stop, render};
 use super::rev::{self, Rev};
 use crate::host::Host;
 use crate::limits::{Decision, Subject};
+use crate::methods::sync::known::KnownRoot;
 use crate::problem::{Code, Problem, stale};
 use crate::registry::{Method, Rate};
 
@@ -42,8 +43,8 @@ pub struct Call {
     pub op: Option<OpKey>,
     /// From `If-Match`.
     pub if_match: Option<Rev>,
-    /// The position of the root that the caller knew when it queued this (`sync.push`).
-    pub known: Option<Position>,
+    /// What the caller knew when it queued this (`sync.push`).
+    pub known: Option<KnownRoot>,
     /// When the device says that it was edited (`sync.push`).
     pub edited: Option<Time>,
     /// From `Last-Event-ID`.
@@ -175,7 +176,7 @@ impl Call {
         write.app = self.app.id;
         write.caller = self.author();
         write.op = self.op;
-        write.known = self.known;
+        write.known = self.known.map(|known| known.at(write.root));
         let root = write.root;
         // Beyond that its outcome is unknown; the operation id makes a retry safe.
         let written = tokio::time::timeout(WRITE_TIMEOUT, self.cluster.write(write)).await;

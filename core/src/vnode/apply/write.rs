@@ -4,7 +4,7 @@ use crate::fault::{Fault, Refused};
 use crate::graph::link::PutLink;
 use crate::graph::node::NewNode;
 use crate::graph::{link, node};
-use crate::id::{AppId, Id};
+use crate::id::{AppId, Id, Position};
 use crate::rows::channel::DEPTH_MAX;
 use crate::rows::node::Flags;
 use crate::rows::operation::{self, OpRecord};
@@ -12,7 +12,7 @@ use crate::rows::{Edit, Place, ROW_BYTES_MAX, Txn};
 use crate::streams::{append, mark, trim};
 
 use super::super::command::{
-    Done, Operation, Outcome, Precondition, STEP_ROOTS_MAX, Step, WRITE_OPERATIONS_MAX, Write,
+    Done, Known, Operation, Outcome, Precondition, STEP_ROOTS_MAX, Step, WRITE_OPERATIONS_MAX, Write,
 };
 use super::Applier;
 
@@ -78,7 +78,7 @@ impl Applier<'_, '_> {
             position: self.applied.position,
             time: self.applied.time,
             op: write.op.map_or(Id::NIL, |op| op.id),
-            known: write.known,
+            known: self.known(write),
         };
         let mut aside = Aside::default();
         let txn = self.begin(
@@ -107,6 +107,22 @@ impl Applier<'_, '_> {
             self.txn.put(operation::key(place, write.caller, op.id), &record)?;
         }
         Ok(outcome)
+    }
+
+    /// The position from which on the caller of a write may have missed deletions, if that matters.
+    fn known(&self, write: &Write) -> Option<Position> {
+        match write.known? {
+            Known::UpTo { position, era } if self.applied.knows(era, position) => Some(position),
+            // Of a past that did not happen: as good as nothing.
+            Known::UpTo { .. } => Some(Position::ZERO),
+            Known::Nothing => {
+                let makes_root = |op: &Operation| match op {
+                    Operation::CreateNode { id, .. } | Operation::PutNode { id, .. } => *id == write.root.id,
+                    _ => false,
+                };
+                write.ops.iter().any(makes_root).then_some(Position::ZERO)
+            }
+        }
     }
 
     /// One root's part of a step: the same without a record. A rule's refusal is its outcome.

@@ -1,10 +1,11 @@
 //! `sync`: what changed since a cursor, and the queue of what was done without a connection.
 //!
-//! Reading order: [`names`], [`item`], [`scopes`], [`push`].
+//! Reading order: [`names`], [`item`], [`scopes`], [`known`], [`push`].
 //!
 //! Must never learn: what is on a phone. It shows a cursor and is sent what came after.
 
 pub mod item;
+pub mod known;
 pub mod names;
 pub mod push;
 pub mod scopes;
@@ -14,9 +15,10 @@ use std::time::Duration;
 use gomer_core::id::{Id, Root};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use self::item::{Item, ItemValue};
+use self::known::KnownRoot;
 use self::scopes::{Page, ROOTS_MAX};
 use super::post::hydrate::Reader;
 use crate::cursor::{Cursors, Purpose, SyncPlace};
@@ -58,6 +60,12 @@ impl<'de> Deserialize<'de> for RootName {
         names::parse_root(&String::deserialize(from)?)
             .map(RootName)
             .ok_or_else(|| D::Error::custom("format: a root is like profile:UUID, post:UUID or node:UUID"))
+    }
+}
+
+impl Serialize for RootName {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&names::root(self.0))
     }
 }
 
@@ -115,6 +123,17 @@ struct Changes {
     cursor: String,
     /// Whether this was all there is. Only then is what the phone holds a state that the server had.
     end: bool,
+    /// Up to where the cursor covers the caller's own profile, once it does: goes with what is queued from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known: Option<KnownRoot>,
+}
+
+impl Changes {
+    fn of(call: &Call, me: Id, page: Page) -> Changes {
+        let Page { items, place, end } = page;
+        let known = KnownRoot::of(&place, Root::profile(me));
+        Changes { items, cursor: seal(call, me, &place), end, known }
+    }
 }
 
 /// The place that a token stands for; the start, without one.
@@ -137,16 +156,14 @@ async fn pull(call: Call, args: Pull) -> Result<Reply<Changes>, Stop> {
     let watch = (args.wait_s.0 > 0).then(|| watch(&call, me, &place, wanted.as_deref()));
     loop {
         let page = scopes::page(&call, me, place, wanted.as_deref(), args.limit.0 as usize).await?;
-        let Page { items, end, .. } = page;
-        place = page.place;
         let left = until.since(call.cluster.now().mono);
-        if let (Some(watch), true, true, false) = (&watch, items.is_empty(), end, left.is_zero())
+        if let (Some(watch), true, true, false) = (&watch, page.items.is_empty(), page.end, left.is_zero())
             && tokio::time::timeout(left, watch.changed()).await.is_ok()
         {
+            place = page.place;
             continue;
         }
-        let cursor = seal(&call, me, &place);
-        return Ok(Reply::new(Changes { items, cursor, end }).cache(Cache::Never));
+        return Ok(Reply::new(Changes::of(&call, me, page)).cache(Cache::Never));
     }
 }
 
@@ -175,8 +192,7 @@ async fn get_snapshot(call: Call, args: GetSnapshot) -> Result<Reply<Changes>, S
     let me = call.me()?;
     let wanted: Vec<Root> = args.roots.into_iter().flat_map(|roots| roots.0).map(|root| root.0).collect();
     let page = scopes::page(&call, me, SyncPlace::default(), Some(&wanted), args.limit.0 as usize).await?;
-    let cursor = seal(&call, me, &page.place);
-    Ok(Reply::new(Changes { items: page.items, cursor, end: page.end }).cache(Cache::Never))
+    Ok(Reply::new(Changes::of(&call, me, page)).cache(Cache::Never))
 }
 
 /// An entity, and the revision at which the caller knows it: `post:UUID` or `post:UUID@REVISION`.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use super::known::KnownRoot;
 use crate::problem::{Problem, Retry};
 use crate::registry::{Cache, Call, Kind, Payload, RawArgs, Rendered, Reply, Rev, Stop};
 use crate::types::{List, Timestamp, Uuid};
@@ -41,9 +42,9 @@ struct Queued {
     if_rev: Option<Rev>,
     /// When the person did it, by the phone's clock. Two edits of one field go to the later one.
     edited_at: Option<Timestamp>,
-    /// The last revision of its root that the phone had seen, so that something that was deleted long ago is
-    /// not made again.
-    known: Option<Rev>,
+    /// What the last page of `sync.pull` before it said is known, as it is. Without it, something that was deleted
+    /// more than 30 days ago may be made again; with it, that is 410 `cursor-expired`.
+    known: Option<KnownRoot>,
 }
 
 /// What became of a queue.
@@ -115,7 +116,7 @@ pub async fn push(call: Call, args: Push) -> Result<Reply<Pushed>, Stop> {
             let mut inner = call.clone();
             inner.now = call.cluster.now();
             inner.edited = queued.edited_at.map(|time| time.0);
-            inner.known = queued.known.and_then(Rev::parts).map(|(position, _)| position);
+            inner.known = queued.known;
             run(&inner, method, queued.args, Some(op.0), queued.if_rev).await
         } else {
             let detail = "A queue holds procedures.";
