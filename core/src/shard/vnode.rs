@@ -565,6 +565,7 @@ fn grows(op: &Operation) -> bool {
             | Operation::Trim { .. }
             | Operation::ReleaseName { .. }
     )
+            | Operation::TrimSeldom { .. }
 }
 
 /// The group of a partition. Zero is left free: some log stores reserve it.

@@ -180,6 +180,9 @@ pub enum Operation {
     FanOut { pipe: Id, links: LinkType, step: Box<Step> },
     /// Does `write` at `due` (see [`Proposal::Clock`]). The same id at the same due time is one timer.
     SetTimer { id: Id, due: Time, write: Box<Write> },
+    /// Trims, at one root in [`crate::streams::trim::SELDOM`]: which ones, the root and `draw` decide. So an append to
+    /// many roots, a fan-out, trims a few of them each time and never all at once.
+    TrimSeldom { stream: StreamId, keep: u32, draw: Id },
 }
 
 /// A write for other roots of the same app, carried by a channel: delivered at least once, in effect

@@ -278,6 +278,10 @@ fn operate(
         Operation::RetypeLink { from, into, to } => link::change_type(txn, edit, *from, *into, *to),
         Operation::Append { stream, id, section, activity } => {
             let ordinal = *appends;
+        Operation::TrimSeldom { stream, keep, draw } => match trim::is_drawn(edit.place.root, *draw) {
+            true => trim::trim(txn, edit, *stream, *keep),
+            false => Ok(Done::Unchanged(edit.position)),
+        },
             *appends = appends.checked_add(1).ok_or(Fault::TooLarge("65,536 appends a command"))?;
             append::append(txn, edit, *stream, *id, *section, activity, ordinal)
         }

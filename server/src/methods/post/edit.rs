@@ -90,7 +90,8 @@ pub async fn update(call: Call, args: UpdatePost) -> Result<Reply<Post>, Stop> {
         if after.audience == Audience::Public {
             let new: Vec<Tag> = after.tags.iter().filter(|tag| !before.tags.contains(tag)).cloned().collect();
             // A tag that is taken off is left in its list, where readers pass over it.
-            write.steps.extend(publish::tagged(&after, &new, None));
+            let keep = call.settings().retention.tag_entries;
+            write.steps.extend(publish::tagged(&after, &new, call.cluster.mint(), keep));
         }
         match call.write(write, after).await {
             Err(stop) if stop.code() == Some(Code::StaleRevision) && !guarded && attempt < ATTEMPTS => {}

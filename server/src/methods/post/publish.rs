@@ -16,10 +16,6 @@ use crate::model::{FEED, FOLLOWED_BY, HOME, PUBLISHED, TAG};
 /// at one partition. Stored data depends on it: never change it.
 pub const FEED_SHARDS: u8 = 4;
 
-/// One append in this many trims what it appends to. Trimming reads as many rows as are kept, so each
-/// append costs about `keep / TRIM_EVERY` reads; a timeline is seldom longer than `keep + 2 × TRIM_EVERY`.
-const TRIM_EVERY: u8 = 64;
-
 /// Verb of an entry: somebody published something (Activity Streams 2.0 `Create`).
 pub const VERB_CREATE: u16 = 1;
 
@@ -38,8 +34,9 @@ pub fn tag_root(tag: &str) -> Root {
     Root::new(RootKind::Tag, Id::derived("tag", tag.as_bytes()))
 }
 
-/// Steps that make a new post appear. `draw` is a random id: it decides whether this post's appends trim,
-/// which must not be the author's choice; `keep` says to what length.
+/// Steps that make a new post appear. `draw` is a random id: with the root it decides where this post's appends
+/// trim, which must not be the author's choice; `keep` says to what length. Trimming reads as many rows as are
+/// kept, so an append costs about `keep / SELDOM` reads; a timeline is seldom longer than `keep + 2 × SELDOM`.
 pub fn publish(post: &Post, draw: Id, keep: Retention) -> Vec<Step> {
     let activity = Activity {
         actor: post.author.0,
@@ -48,7 +45,6 @@ pub fn publish(post: &Post, draw: Id, keep: Retention) -> Vec<Step> {
         target: None,
         extra: String::new(),
     };
-    let trims = draw.as_bytes()[15].is_multiple_of(TRIM_EVERY);
     let append = |stream: StreamId, section: Section| Operation::Append {
         stream,
         id: post.id.0,
@@ -56,11 +52,7 @@ pub fn publish(post: &Post, draw: Id, keep: Retention) -> Vec<Step> {
         activity: activity.clone(),
     };
     let with_trim = |append: Operation, stream: StreamId, keep: u32| {
-        let mut ops = vec![append];
-        if trims {
-            ops.push(Operation::Trim { stream, keep });
-        }
-        ops
+        vec![append, Operation::TrimSeldom { stream, keep, draw }]
     };
     // What is not for everybody must not be in the section that everybody may sync.
     let section = if post.audience == Audience::Public { Section::PUBLIC } else { Section::PRIVATE };
@@ -74,13 +66,13 @@ pub fn publish(post: &Post, draw: Id, keep: Retention) -> Vec<Step> {
     if post.audience == Audience::Public {
         let feed = with_trim(append(FEED, Section::PUBLIC), FEED, keep.feed_entries);
         steps.push(Step::to(feed_root(feed_shard(post.id.0)), feed));
-        steps.extend(tagged(post, &post.tags, trims.then_some(keep.tag_entries)));
+        steps.extend(tagged(post, &post.tags, draw, keep.tag_entries));
     }
     steps
 }
 
-/// A step that makes a public post appear under these tags, and trims those lists if `keep` says to what length.
-pub fn tagged(post: &Post, tags: &[Tag], keep: Option<u32>) -> Option<Step> {
+/// A step that makes a public post appear under these tags; see [`publish`].
+pub fn tagged(post: &Post, tags: &[Tag], draw: Id, keep: u32) -> Option<Step> {
     let activity = Activity {
         actor: post.author.0,
         verb: VERB_CREATE,
@@ -88,9 +80,8 @@ pub fn tagged(post: &Post, tags: &[Tag], keep: Option<u32>) -> Option<Step> {
         target: None,
         extra: String::new(),
     };
-    let mut ops = vec![Operation::Append { stream: TAG, id: post.id.0, section: Section::PUBLIC, activity }];
-    ops.extend(keep.map(|keep| Operation::Trim { stream: TAG, keep }));
-    to_tags(tags, ops)
+    let append = Operation::Append { stream: TAG, id: post.id.0, section: Section::PUBLIC, activity };
+    to_tags(tags, vec![append, Operation::TrimSeldom { stream: TAG, keep, draw }])
 }
 
 /// Steps that take a deleted post back, from wherever it may stand: its audience may have been wider once.
@@ -165,27 +156,16 @@ mod tests {
     }
 
     #[test]
-    fn one_post_in_many_trims() {
-        let trims = |step: &Step| step.ops.iter().any(|op| matches!(op, Operation::Trim { .. }));
-        let trimming = (0..=255)
-            .filter(|&last| {
-                publish(&post(Audience::Public), draw(last), Retention::default()).iter().any(trims)
-            })
-            .count();
-        assert_eq!(trimming, 256 / usize::from(TRIM_EVERY));
-    }
-
-    #[test]
     fn streams_are_trimmed_to_what_the_app_keeps() {
         let keep = Retention { home_entries: 100, feed_entries: 200, tag_entries: 300 };
         let mut trims = Vec::new();
         for step in publish(&post(Audience::Public), draw(0), keep) {
             for op in step.ops {
                 match op {
-                    Operation::Trim { stream, keep } => trims.push((stream, keep)),
+                    Operation::TrimSeldom { stream, keep, .. } => trims.push((stream, keep)),
                     Operation::FanOut { step, .. } => {
                         trims.extend(step.ops.iter().filter_map(|op| match op {
-                            Operation::Trim { stream, keep } => Some((*stream, *keep)),
+                            Operation::TrimSeldom { stream, keep, .. } => Some((*stream, *keep)),
                             _ => None,
                         }))
                     }
