@@ -329,8 +329,9 @@ impl Vnode {
             self.clock_proposed = self.propose(now, Proposal::Clock).is_ok();
         }
         // Spread over the hour, so that partitions do not sweep all at once.
-        let first = now.mono + Duration::from_millis(self.rng.below(SWEEP_EVERY.as_millis() as u64));
-        if now.mono >= *self.sweep_at.get_or_insert(first) {
+        let spread = SWEEP_EVERY.as_millis() as u64;
+        let first = || now.mono + Duration::from_millis(self.rng.below(spread));
+        if now.mono >= *self.sweep_at.get_or_insert_with(first) {
             let from = self.sweep_from.take().unwrap_or_default();
             if self.propose(now, Proposal::Sweep { from }).is_ok() {
                 self.sweep_at = Some(now.mono + SWEEP_EVERY);
