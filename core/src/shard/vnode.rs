@@ -464,11 +464,12 @@ impl Vnode {
                 let command: Command = postcard::from_bytes(&data)
                     .map_err(|e| StoreFault::Corrupt(format!("entry {position} cannot be read: {e}")))?;
                 let mut next = self.applied.clone();
-                let mut inner = Txn::new(txn);
-                let result = Applier::new(&mut inner, self.partition, self.partitions, &mut next, emitted)
-                    .command(position, entry.term, &command)?;
-                let changes = inner.into_changes();
-                txn.absorb(changes);
+                let mark = txn.mark();
+                let applied = Applier::new(txn, self.partition, self.partitions, &mut next, emitted)
+                    .command(position, entry.term, &command);
+                // A store that fails in the middle of a command must not leave half of it.
+                let result = applied.inspect_err(|_| txn.go_back(mark))?;
+                txn.keep();
                 self.applied = next;
                 match command.what {
                     Proposal::Era { .. } => self.leadership.era_applied |= own,
@@ -564,9 +565,9 @@ fn grows(op: &Operation) -> bool {
             | Operation::DeleteLink { .. }
             | Operation::Retract { .. }
             | Operation::Trim { .. }
+            | Operation::TrimSeldom { .. }
             | Operation::ReleaseName { .. }
     )
-            | Operation::TrimSeldom { .. }
 }
 
 /// The group of a partition. Zero is left free: some log stores reserve it.

@@ -1,7 +1,7 @@
 //! What a command does to rows: a function of the command and the rows, the same on every replica.
 //!
-//! A refused write leaves no row behind: it runs in a transaction on top of the turn's, which is taken
-//! over only when all of it succeeded. What the leader must do afterwards (send steps, go on with
+//! A refused write leaves no row behind: what it changed in the turn's transaction before it was refused is
+//! undone. What the leader must do afterwards (send steps, go on with
 //! pipes, answer) is collected in [`Emitted`]; it is never a condition for what is written.
 
 mod channel;

@@ -81,17 +81,7 @@ impl Applier<'_, '_> {
             known: self.known(write),
         };
         let mut aside = Aside::default();
-        let txn = self.begin(
-            &edit,
-            &write.pre,
-            &write.ops,
-            write.app,
-            write.caller,
-            depth,
-            &mut outcome,
-            &mut aside,
-        )?;
-        self.txn.absorb(txn);
+        self.begin(&edit, &write.pre, &write.ops, write.app, write.caller, depth, &mut outcome, &mut aside)?;
         outcome.rev = outcome.done.first().map_or(edit.position, |done| done.rev());
         outcome.era = self.applied.eras.of(outcome.rev);
         outcome.overruled = aside.overruled.clone();
@@ -144,8 +134,7 @@ impl Applier<'_, '_> {
         let mut outcome = self.nothing();
         let mut aside = Aside::default();
         match self.begin(&edit, &step.pre, &step.ops, app, caller, depth, &mut outcome, &mut aside) {
-            Ok(txn) => {
-                self.txn.absorb(txn);
+            Ok(()) => {
                 self.finish(&edit, app, caller, &step.then, depth, &outcome.done, aside)?;
                 Ok(None)
             }
@@ -165,24 +154,30 @@ impl Applier<'_, '_> {
         depth: u8,
         outcome: &mut Outcome,
         aside: &mut Aside,
-    ) -> Result<crate::rows::txn::TxnChanges, Refused> {
-        let mut txn = Txn::new(&*self.txn);
+    ) -> Result<(), Refused> {
         for pre in pre {
-            holds(&txn, edit.place, pre)?;
+            holds(self.txn, edit.place, pre)?;
         }
+        let mark = self.txn.mark();
         let mut appends = self.appends;
         for op in ops {
             let done = match op {
                 Operation::FanOut { pipe, links, step } => {
-                    super::pipe::start(&mut txn, edit, app, caller, *pipe, *links, step, depth, aside)?
+                    super::pipe::start(self.txn, edit, app, caller, *pipe, *links, step, depth, aside)
                 }
-                _ => operate(&mut txn, edit, op, &mut appends, aside)?,
+                _ => operate(self.txn, edit, op, &mut appends, aside),
             };
-            outcome.done.push(done);
+            match done {
+                Ok(done) => outcome.done.push(done),
+                // A refused write leaves no row behind.
+                Err(refused) => {
+                    self.txn.go_back(mark);
+                    return Err(refused);
+                }
+            }
         }
-        let changes = txn.into_changes();
         self.appends = appends;
-        Ok(changes)
+        Ok(())
     }
 
     #[allow(clippy::too_many_arguments, reason = "the parts that a write and a step have in common")]
@@ -278,15 +273,15 @@ fn operate(
         Operation::RetypeLink { from, into, to } => link::change_type(txn, edit, *from, *into, *to),
         Operation::Append { stream, id, section, activity } => {
             let ordinal = *appends;
-        Operation::TrimSeldom { stream, keep, draw } => match trim::is_drawn(edit.place.root, *draw) {
-            true => trim::trim(txn, edit, *stream, *keep),
-            false => Ok(Done::Unchanged(edit.position)),
-        },
             *appends = appends.checked_add(1).ok_or(Fault::TooLarge("65,536 appends a command"))?;
             append::append(txn, edit, *stream, *id, *section, activity, ordinal)
         }
         Operation::Retract { stream, id } => append::retract(txn, edit, *stream, *id),
         Operation::Trim { stream, keep } => trim::trim(txn, edit, *stream, *keep),
+        Operation::TrimSeldom { stream, keep, draw } => match trim::is_drawn(edit.place.root, *draw) {
+            true => trim::trim(txn, edit, *stream, *keep),
+            false => Ok(Done::Unchanged(edit.position)),
+        },
         Operation::Mark { stream, at, edited, forward_only } => {
             mark::set(txn, edit, *stream, *at, *edited, *forward_only)
         }
