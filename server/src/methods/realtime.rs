@@ -31,6 +31,7 @@ pub fn methods() -> Vec<Method> {
             .role(Role::User)
             .errors(&[Code::CursorInvalid])
             .token_in_address()
+            .produces("text/event-stream")
             .about("Streams changes as they happen, from a cursor or from now on, as server-sent events."),
         Method::procedure("realtime.getToken", get_token)
             .role(Role::User)

@@ -141,11 +141,12 @@ fn strings(list: Option<&Value>) -> impl Iterator<Item = &str> {
 fn responses(method: &Method, schemas: &Schemas) -> Value {
     let content_type = method.produces;
     let reply = &schemas.replies[method.name];
-    let schema = if content_type == "application/json" { reply.clone() } else { json!({ "type": "string" }) };
+    let is_json = content_type == "application/json";
+    let schema = if is_json { reply.clone() } else { json!({ "type": "string" }) };
     let mut responses = Map::new();
     let done = json!({ "description": "Done.", "content": { content_type: { "schema": schema } } });
     responses.insert("200".to_owned(), done);
-    if method.kind == Kind::Query && schemas.resolve(reply)["properties"].get("rev").is_some() {
+    if method.kind == Kind::Query && is_json && schemas.resolve(reply)["properties"].get("rev").is_some() {
         responses
             .insert("304".to_owned(), json!({ "description": "What `If-None-Match` names is still so." }));
     }
@@ -292,6 +293,14 @@ mod tests {
             assert_eq!(operation["x-gomer-role"], method.role.name());
             assert_eq!(operation["x-gomer-kind"], method.kind.name());
         }
+    }
+
+    #[test]
+    fn a_stream_of_events_has_their_type_and_is_never_not_modified() {
+        let responses = &real()["paths"]["/v1/{app}/realtime.subscribe"]["get"]["responses"];
+        assert!(responses["200"]["content"]["text/event-stream"].is_object(), "{responses}");
+        assert!(responses.get("304").is_none(), "{responses}");
+        assert!(real()["paths"]["/v1/{app}/post.get"]["get"]["responses"].get("304").is_some());
     }
 
     #[test]
