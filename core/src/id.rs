@@ -159,6 +159,10 @@ pub enum RootKind {
     Feed = 6,
     /// Operation records of calls that have no other root (a batch, a mail).
     Misc = 7,
+    /// A conversation: its members and its messages.
+    Chat = 12,
+    /// A reply to a post or to another reply.
+    Reply = 13,
 }
 
 impl RootKind {
@@ -172,6 +176,8 @@ impl RootKind {
             5 => RootKind::Tag,
             6 => RootKind::Feed,
             7 => RootKind::Misc,
+            12 => RootKind::Chat,
+            13 => RootKind::Reply,
             _ => return None,
         })
     }
@@ -206,6 +212,16 @@ impl Root {
     /// (case-folded): two spellings that must not both exist give the same root.
     pub fn name(space: &str, name: &str) -> Root {
         Root::new(RootKind::Name, Id::derived(space, name.as_bytes()))
+    }
+
+    /// A conversation's root.
+    pub const fn chat(id: Id) -> Root {
+        Root::new(RootKind::Chat, id)
+    }
+
+    /// A reply's root.
+    pub const fn reply(id: Id) -> Root {
+        Root::new(RootKind::Reply, id)
     }
 
     /// A generic node's root.

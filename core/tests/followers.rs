@@ -47,6 +47,7 @@ enum Op {
     Retype(u8, u8, u8),
     Append(u8),
     Retract(u8),
+    Amend(u8, u8),
     Trim(u8),
     Mark(u8, bool),
 }
@@ -66,6 +67,7 @@ fn op() -> impl Strategy<Value = Op> {
         (ty.clone(), ty, id.clone()).prop_map(|(a, b, c)| Op::Retype(a, b, c)),
         (0u8..20).prop_map(Op::Append),
         (0u8..20).prop_map(Op::Retract),
+        (0u8..20, 0u8..4).prop_map(|(a, b)| Op::Amend(a, b)),
         (0u8..5).prop_map(Op::Trim),
         (any::<u8>(), any::<bool>()).prop_map(|(a, b)| Op::Mark(a, b)),
     ]
@@ -127,6 +129,7 @@ fn operation(op: &Op, author: Id, now: Time) -> Operation {
             Operation::Append { stream: STREAM, id: small(*id), section: SECTION, activity }
         }
         Op::Retract(id) => Operation::Retract { stream: STREAM, id: small(*id) },
+        Op::Amend(id, n) => Operation::Amend { stream: STREAM, id: small(*id), extra: n.to_string() },
         Op::Trim(keep) => Operation::Trim { stream: STREAM, keep: (*keep).into() },
         Op::Mark(n, forward_only) => {
             let at = Order { position: gomer_core::id::Position((*n).into()), ordinal: 0 };

@@ -367,6 +367,46 @@ fn a_timer_fires_once_when_it_is_due_also_after_a_crash() {
 }
 
 #[test]
+fn an_amended_entry_keeps_its_place_and_a_retracted_one_stays_gone() {
+    let mut world = World::new(1);
+    let (ann, first, second) = (world.id(), world.id(), world.id());
+    let root = Root::profile(ann);
+    let write = |op| Write::new(APP, root, ann).op(op);
+    let amend = |id, extra: &str| Operation::Amend { stream: HOME, id, extra: extra.into() };
+    let made = world.write(write(entry(first, ann)).when(Precondition::EntryAbsent(HOME, first))).unwrap();
+    world.write(write(entry(second, ann))).unwrap();
+    let from = match delta(&mut world, root, Section::PRIVATE, DeltaFrom::START, 10) {
+        DeltaPage { items, next, end: true, .. } if items.len() == 2 => next,
+        other => panic!("{other:?}"),
+    };
+    // An edit moves the revision and is told to followers; the order is as before.
+    let guarded = Precondition::EntryRev(HOME, first, made.rev);
+    let edited = world.write(write(amend(first, "new")).when(guarded.clone())).unwrap();
+    assert_eq!(edited.done, [Done::Changed(edited.position)]);
+    assert_eq!(home(&mut world, ann), [second, first]);
+    let page = delta(&mut world, root, Section::PRIVATE, from, 10);
+    assert!(
+        matches!(&page.items[..], [DeltaItem::Entry(HOME, view)]
+            if view.entry.id == first && view.entry.activity.extra == "new" && view.order.position == made.rev),
+        "{page:?}"
+    );
+    // The same text again changes nothing; the revision that was read first no longer holds.
+    assert!(!world.write(write(amend(first, "new"))).unwrap().changed());
+    assert_eq!(world.write(write(amend(first, "other")).when(guarded)), Err(Fault::Stale(edited.rev)));
+    // What is gone is neither edited nor made again, and what never was is not there.
+    world.write(write(Operation::Retract { stream: HOME, id: first })).unwrap();
+    assert_eq!(world.write(write(amend(first, "late"))), Err(Fault::Absent));
+    let again = write(entry(first, ann)).when(Precondition::EntryAbsent(HOME, first));
+    assert_eq!(world.write(again), Err(Fault::Present));
+    let never = world.id();
+    assert_eq!(world.write(write(amend(never, "x"))), Err(Fault::Absent));
+    let unseen = write(amend(second, "x")).when(Precondition::EntryRev(HOME, never, edited.rev));
+    assert_eq!(world.write(unseen), Err(Fault::Absent));
+    let long = write(amend(second, &"x".repeat(32 * 1024 + 1)));
+    assert!(matches!(world.write(long), Err(Fault::TooLarge(_))));
+}
+
+#[test]
 fn a_name_never_has_two_owners() {
     let mut world = World::new(8);
     let (ann, ben) = (world.id(), world.id());

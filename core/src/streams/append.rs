@@ -1,11 +1,13 @@
-//! Append and retract.
+//! Append, amend and retract.
 
-use crate::fault::Refused;
+use crate::fault::{Fault, Refused};
 use crate::id::{Id, Order, Position, Section, StreamId};
 use crate::rows::edit::Done;
-use crate::rows::entry::{Activity, Entry, EntrySlot, key, slot_key};
-use crate::rows::{Edit, RowRef, Txn};
-use crate::store::StoreFault;
+use crate::rows::entry::{Activity, Entry, EntrySlot, EntryView, key, slot_key};
+use crate::rows::{Edit, Place, RowRef, Txn, get};
+use crate::store::{StateRead, StoreFault};
+
+use super::range;
 
 /// Most bytes of an activity's extra text.
 pub const EXTRA_BYTES_MAX: usize = 32 * 1024;
@@ -25,7 +27,7 @@ pub fn append(
         return Ok(Done::Unchanged(slot.order.position));
     }
     if activity.extra.len() > EXTRA_BYTES_MAX {
-        return Err(crate::fault::Fault::TooLarge("32 KiB of text an entry").into());
+        return Err(Fault::TooLarge("32 KiB of text an entry").into());
     }
     edit.check_known(txn, section)?;
     let order = Order { position: edit.position, ordinal };
@@ -34,6 +36,33 @@ pub fn append(
     txn.put_new(slot_key, &EntrySlot { order, retracted: None });
     edit.touch(txn, RowRef::Entry(stream, id), section, None)?;
     Ok(Done::Created(edit.position))
+}
+
+/// Whether an entry of this id is there or was, as far as the horizon remembers.
+pub fn was_appended(
+    rows: &dyn StateRead,
+    place: Place,
+    stream: StreamId,
+    id: Id,
+) -> Result<bool, StoreFault> {
+    Ok(get::<EntrySlot>(rows, &slot_key(place, stream, id))?.is_some())
+}
+
+/// Replaces the extra text of a live entry. Its place stays: an edit never changes an order.
+pub fn amend(txn: &mut Txn<'_>, edit: &Edit, stream: StreamId, id: Id, extra: &str) -> Result<Done, Refused> {
+    if extra.len() > EXTRA_BYTES_MAX {
+        return Err(Fault::TooLarge("32 KiB of text an entry").into());
+    }
+    let EntryView { order, mut entry } = range::read(txn, edit.place, stream, id)?.ok_or(Fault::Absent)?;
+    if entry.activity.extra == extra {
+        return Ok(Done::Unchanged(entry.rev));
+    }
+    let before = (entry.section, entry.rev);
+    entry.activity.extra = extra.to_owned();
+    entry.rev = edit.position;
+    txn.put(key(edit.place, stream, order), &entry)?;
+    edit.touch(txn, RowRef::Entry(stream, id), entry.section, Some(before))?;
+    Ok(Done::Changed(edit.position))
 }
 
 /// Takes an entry back for ever. Absent or already retracted: unchanged.

@@ -124,6 +124,10 @@ pub enum Precondition {
     AttrIs(Id, String, Option<String>),
     /// This reservation of a name was not refused, else [`Fault::NameTaken`].
     NotRefused(Id),
+    /// No entry of this id was ever appended, as far as is remembered, else [`Fault::Present`].
+    EntryAbsent(StreamId, Id),
+    /// The entry is there at this revision, else [`Fault::Stale`]; gone: [`Fault::Absent`].
+    EntryRev(StreamId, Id, Position),
 }
 
 /// One change of rows.
@@ -183,6 +187,8 @@ pub enum Operation {
     /// Trims, at one root in [`crate::streams::trim::SELDOM`]: which ones, the root and `draw` decide. So an append to
     /// many roots, a fan-out, trims a few of them each time and never all at once.
     TrimSeldom { stream: StreamId, keep: u32, draw: Id },
+    /// Replaces the extra text of a live entry, which keeps its place. Gone: [`Fault::Absent`].
+    Amend { stream: StreamId, id: Id, extra: String },
 }
 
 /// A write for other roots of the same app, carried by a channel: delivered at least once, in effect

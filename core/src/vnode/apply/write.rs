@@ -9,7 +9,7 @@ use crate::rows::channel::DEPTH_MAX;
 use crate::rows::node::Flags;
 use crate::rows::operation::{self, OpRecord};
 use crate::rows::{Edit, Place, ROW_BYTES_MAX, Txn};
-use crate::streams::{append, mark, trim};
+use crate::streams::{append, mark, range, trim};
 
 use super::super::command::{
     Done, Known, Operation, Outcome, Precondition, STEP_ROOTS_MAX, Step, WRITE_OPERATIONS_MAX, Write,
@@ -240,6 +240,13 @@ fn holds(txn: &Txn<'_>, place: Place, pre: &Precondition) -> Result<(), Refused>
         Precondition::NotRefused(reservation) => {
             super::names::is_refused(txn, place, *reservation)?.then_some(Fault::NameTaken)
         }
+        Precondition::EntryAbsent(stream, id) => {
+            append::was_appended(txn, place, *stream, *id)?.then_some(Fault::Present)
+        }
+        Precondition::EntryRev(stream, id, rev) => match range::read(txn, place, *stream, *id)? {
+            None => Some(Fault::Absent),
+            Some(view) => (view.entry.rev != *rev).then_some(Fault::Stale(view.entry.rev)),
+        },
     };
     fault.map_or(Ok(()), |fault| Err(fault.into()))
 }
@@ -277,6 +284,7 @@ fn operate(
             append::append(txn, edit, *stream, *id, *section, activity, ordinal)
         }
         Operation::Retract { stream, id } => append::retract(txn, edit, *stream, *id),
+        Operation::Amend { stream, id, extra } => append::amend(txn, edit, *stream, *id, extra),
         Operation::Trim { stream, keep } => trim::trim(txn, edit, *stream, *keep),
         Operation::TrimSeldom { stream, keep, draw } => match trim::is_drawn(edit.place.root, *draw) {
             true => trim::trim(txn, edit, *stream, *keep),

@@ -118,6 +118,8 @@ fn kind(kind: RootKind) -> &'static str {
         RootKind::Tag => "tag",
         RootKind::Feed => "feed",
         RootKind::Misc => "misc",
+        RootKind::Chat => "chat",
+        RootKind::Reply => "reply",
     }
 }
 
