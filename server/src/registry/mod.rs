@@ -6,12 +6,13 @@
 //!
 //! Must never learn: HTTP, sockets, which methods there are.
 //!
-//! Reading order: [`method`], [`call`], [`reads`], [`reply`], [`rev`], [`args`], `parameters`, `gate`, [`stats`].
+//! Reading order: [`method`], [`call`], [`reads`], [`reply`], [`rev`], [`order`], [`args`], `parameters`, `gate`, [`stats`].
 
 pub mod args;
 pub mod call;
 mod gate;
 pub mod method;
+pub mod order;
 mod parameters;
 pub mod reads;
 pub mod reply;
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 pub use args::RawArgs;
 pub use call::{Call, Caller, Trace};
 pub use method::{Idempotency, Kind, Method, Rate, Role, Scope};
+pub use order::OrderText;
 pub use reads::NodeView;
 pub use reply::{Cache, Payload, Rendered, Reply, Stop};
 pub use rev::Rev;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use gomer_core::id::Position;
+use gomer_core::id::{Order, Position};
 use gomer_core::rows::applied::Eras;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _};
@@ -131,24 +131,50 @@ impl JsonSchema for Rev {
     }
 }
 
-/// Splits rendered JSON at each [`Rev::Pending`].
+/// Splits rendered JSON at each [`Rev::Pending`] and each [`super::order::OrderText::Pending`]. A part that follows an order begins
+/// with [`AFTER_ORDER`], which no JSON does.
 pub(crate) fn split(json: &[u8]) -> Vec<Vec<u8>> {
-    let marker = PENDING.as_bytes();
-    let mut parts = Vec::with_capacity(2);
+    let mut parts = vec![Vec::with_capacity(json.len())];
     let mut rest = json;
-    // The marker holds a raw line feed, which nothing else in compact JSON does.
-    while let Some(at) = rest.windows(marker.len()).position(|window| window == marker) {
-        parts.push(rest[..at].to_vec());
-        rest = &rest[at + marker.len()..];
+    // Both markers begin so; compact JSON has no raw line feed.
+    while let Some(at) = rest.windows(2).position(|window| window == b"[\n") {
+        let part = parts.last_mut().expect("there is a first part");
+        part.extend_from_slice(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(behind) = rest.strip_prefix(PENDING.as_bytes()) {
+            (rest, _) = (behind, parts.push(Vec::new()));
+        } else if let Some(behind) = rest.strip_prefix(super::order::PENDING.as_bytes()) {
+            (rest, _) = (behind, parts.push(vec![AFTER_ORDER]));
+        } else {
+            // A client's own JSON, passed on as it came.
+            parts.last_mut().expect("there is a first part").push(rest[0]);
+            rest = &rest[1..];
+        }
     }
-    parts.push(rest.to_vec());
+    parts.last_mut().expect("there is a first part").extend_from_slice(rest);
     parts
 }
 
-/// Puts a revision between the parts that [`split`] made.
+/// Puts a revision, and the place in a stream that a write at that revision gave, between the parts that [`split`] made.
 pub(crate) fn join(parts: &[Vec<u8>], rev: Rev) -> Vec<u8> {
-    parts.join(format!("\"{rev}\"").as_bytes())
+    let mut json = parts.first().cloned().unwrap_or_default();
+    for part in parts.iter().skip(1) {
+        let (value, rest) = match part.strip_prefix(&[AFTER_ORDER]) {
+            Some(rest) => {
+                let position = rev.parts().expect("what is committed has a position").0;
+                // What waits for its order is the first that its write appends.
+                (super::order::order_text(Order { position, ordinal: 0 }), rest)
+            }
+            None => (rev.to_string(), &part[..]),
+        };
+        json.extend_from_slice(format!("\"{value}\"").as_bytes());
+        json.extend_from_slice(rest);
+    }
+    json
 }
+
+/// First byte of a part that stands behind an order.
+const AFTER_ORDER: u8 = 1;
 
 /// How [`Rev::Pending`] stands in rendered JSON: valid, and what no serialised text can contain, because
 /// line feeds inside strings are escaped.

@@ -11,7 +11,7 @@ mod merge;
 
 use std::collections::BTreeMap;
 
-use gomer_core::id::{Id, Order, Position, Root, RootKind, StreamId};
+use gomer_core::id::{Id, Order, Root, RootKind, StreamId};
 use gomer_core::vnode::command::Operation;
 use gomer_core::vnode::query::EntryView;
 use schemars::JsonSchema;
@@ -23,6 +23,7 @@ use super::post::publish::{FEED_SHARDS, feed_root};
 use super::post::view::Post;
 use crate::model::{FEED, HOME, PUBLISHED};
 use crate::problem::Code;
+use crate::registry::order::{order_of, order_text};
 use crate::registry::{Call, Method, Reply, Rev, Role, Stop};
 use crate::types::{Empty, Limit, Timestamp, Uuid};
 
@@ -130,11 +131,6 @@ struct TimelineItem {
 enum TimelineObject {
     /// A post.
     Post(Box<Post>),
-}
-
-/// An order as a text that sorts as orders do.
-pub fn order_text(order: Order) -> String {
-    order.text().as_str().to_owned()
 }
 
 /// Name of an entry's verb.
@@ -311,14 +307,6 @@ async fn set_marker(call: Call, args: SetMarker) -> Result<Reply<Marker>, Stop> 
     call.write(call.on(mine).op(mark), marker).await
 }
 
-/// Reads [`order_text`].
-fn order_of(text: &str) -> Option<Order> {
-    let (position, ordinal) = text.split_once('.')?;
-    let digits = |text: &str| text.bytes().all(|c| c.is_ascii_digit());
-    let order = Order { position: Position(position.parse().ok()?), ordinal: ordinal.parse().ok()? };
-    (digits(position) && digits(ordinal) && order_text(order) == text).then_some(order)
-}
-
 /// How far I have read, and what is left.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -345,25 +333,4 @@ async fn get_markers(call: Call, _: Empty) -> Result<Reply<Markers>, Stop> {
     let order = call.mark(mine, HOME).await?.map(|mark| order_text(mark.at));
     let unread = call.unread(mine, HOME, UNREAD_CAP).await?;
     Ok(Reply::new(Markers { items: vec![MarkerState { timeline: Marked::Home, order, unread }] }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn orders_survive_their_text_and_sort_as_it_does(a: (u64, u16), b: (u64, u16)) {
-            let order = |(position, ordinal)| Order { position: Position(position), ordinal };
-            let (a, b) = (order(a), order(b));
-            prop_assert_eq!(order_of(&order_text(a)), Some(a));
-            prop_assert_eq!(a.cmp(&b), order_text(a).cmp(&order_text(b)));
-        }
-
-        #[test]
-        fn other_texts_are_refused(text in "[0-9.+ ]{0,30}") {
-            prop_assert!(order_of(&text).is_none_or(|order| order_text(order) == text));
-        }
-    }
 }
