@@ -20,6 +20,8 @@ pub const CODE: NodeType = NodeType(7);
 pub const MUTE: NodeType = NodeType(8);
 /// Reaction counts of an object; in the object's root.
 pub const COUNTS: NodeType = NodeType(9);
+/// A chat; in its own root, with the root's id.
+pub const CHAT: NodeType = NodeType(20);
 
 /// Me to whom I follow.
 pub const FOLLOWS: LinkType = LinkType(1);
@@ -45,6 +47,16 @@ pub const SESSION: LinkType = LinkType(10);
 pub const LAST_BLOCK: LinkType = LinkType(11);
 /// Me to who blocked me: the last block that I heard of. Never synced.
 pub const LAST_BLOCKED_BY: LinkType = LinkType(12);
+/// A chat to its members; in the chat's root.
+pub const CHAT_MEMBER: LinkType = LinkType(20);
+/// A chat to its owners and moderators; in the chat's root. The data says which.
+pub const CHAT_STAFF: LinkType = LinkType(21);
+/// A chat to its members, with how far each has read; in the chat's root.
+pub const CHAT_READ: LinkType = LinkType(22);
+/// Me to the chats in my list, with how far I have read and what I cleared.
+pub const CHATS: LinkType = LinkType(23);
+/// Me to messages that I deleted for myself.
+pub const HIDDEN_MESSAGES: LinkType = LinkType(24);
 
 /// The home timeline, in the follower's root.
 pub const HOME: StreamId = StreamId(1);
@@ -56,6 +68,8 @@ pub const FEED: StreamId = StreamId(3);
 pub const TAG: StreamId = StreamId(4);
 /// What a post said before its edits, in the post's root.
 pub const REVISIONS: StreamId = StreamId(5);
+/// What was said in a chat, in the chat's root.
+pub const MESSAGES: StreamId = StreamId(20);
 
 /// Who joined the app, in its directory's root.
 pub const DIRECTORY: StreamId = StreamId(5);

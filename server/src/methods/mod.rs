@@ -8,6 +8,7 @@ pub mod app;
 pub mod auth;
 pub mod batch;
 pub mod block;
+pub mod chat;
 pub mod cluster;
 pub mod device;
 pub mod follow;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Method> {
         auth::methods(),
         batch::methods(),
         block::methods(),
+        chat::methods(),
         cluster::methods(),
         device::methods(),
         follow::methods(),

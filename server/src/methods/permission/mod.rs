@@ -5,7 +5,7 @@
 mod audience;
 #[cfg(test)]
 mod audience_test;
-mod check;
+pub mod check;
 mod grants;
 #[cfg(test)]
 mod tests;

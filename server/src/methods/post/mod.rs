@@ -169,7 +169,7 @@ fn text_tags(text: &str) -> Vec<Tag> {
 }
 
 /// Profiles that a text mentions by their handles.
-async fn text_mentions(call: &Call, text: &str) -> Result<Vec<Uuid>, Stop> {
+pub async fn text_mentions(call: &Call, text: &str) -> Result<Vec<Uuid>, Stop> {
     let mut mentions = Vec::new();
     for handle in words::handles(text, MENTIONS_MAX) {
         let Some(handle) = Handle::parse(&handle) else { continue };

@@ -9,7 +9,7 @@ use serde::Serializer;
 use crate::model;
 
 /// Names of Gomer's own node types.
-const NODES: [(NodeType, &str); 9] = [
+const NODES: [(NodeType, &str); 10] = [
     (model::PROFILE, "profile"),
     (model::POST, "post"),
     (model::DEVICE, "device"),
@@ -19,10 +19,11 @@ const NODES: [(NodeType, &str); 9] = [
     (model::CODE, "code"),
     (model::MUTE, "mute"),
     (model::COUNTS, "counts"),
+    (model::CHAT, "chat"),
 ];
 
 /// Names of Gomer's own link types.
-const LINKS: [(LinkType, &str); 12] = [
+const LINKS: [(LinkType, &str); 17] = [
     (model::FOLLOWS, "follows"),
     (model::FOLLOWED_BY, "followedBy"),
     (model::REQUESTED, "requested"),
@@ -35,15 +36,21 @@ const LINKS: [(LinkType, &str); 12] = [
     (model::SESSION, "session"),
     (model::LAST_BLOCK, "lastBlock"),
     (model::LAST_BLOCKED_BY, "lastBlockedBy"),
+    (model::CHAT_MEMBER, "chatMember"),
+    (model::CHAT_STAFF, "chatStaff"),
+    (model::CHAT_READ, "chatRead"),
+    (model::CHATS, "chats"),
+    (model::HIDDEN_MESSAGES, "hiddenMessages"),
 ];
 
 /// Names of streams.
-const STREAMS: [(StreamId, &str); 5] = [
+const STREAMS: [(StreamId, &str); 6] = [
     (model::HOME, "home"),
     (model::PUBLISHED, "published"),
     (model::FEED, "feed"),
     (model::TAG, "tag"),
     (model::REVISIONS, "revision"),
+    (model::MESSAGES, "message"),
 ];
 
 /// The type of the counts of link lists; a count's id is the name of its list's type.
@@ -97,13 +104,14 @@ pub fn write_root<S: Serializer>(of: &Root, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&root(*of))
 }
 
-/// Reads a root that may be followed: a profile, a post, or a node of the app's own types.
+/// Reads a root that may be followed: a profile, a post, a chat, or a node of the app's own types.
 pub fn parse_root(text: &str) -> Option<Root> {
     let (kind, id) = text.split_once(':')?;
     let kind = match kind {
         "profile" => RootKind::Profile,
         "post" => RootKind::Post,
         "node" => RootKind::Node,
+        "chat" => RootKind::Chat,
         _ => return None,
     };
     Some(Root::new(kind, id.parse::<Id>().ok()?))

@@ -13,9 +13,13 @@ use gomer_core::vnode::query::{DeltaFrom, DeltaItem, DeltaPage, Query};
 
 use super::item::{Item, Op};
 use crate::cursor::{RootPlace, SyncPlace};
+use crate::methods::chat::seat::{self, Seat};
 use crate::methods::graph::types::Readers;
 use crate::methods::post::hydrate::Reader;
-use crate::model::{BLOCKED_BY, BLOCKS, FOLLOWED_BY, FOLLOWS, LIKED_BY, REQUESTED, REQUESTED_BY};
+use crate::model::{
+    BLOCKED_BY, BLOCKS, CHAT_MEMBER, CHAT_READ, CHAT_STAFF, FOLLOWED_BY, FOLLOWS, LIKED_BY, REQUESTED,
+    REQUESTED_BY,
+};
 use crate::problem::Code;
 use crate::registry::{Call, Rev, Stop};
 use crate::visibility::Sight;
@@ -157,8 +161,23 @@ pub async fn readable(call: &Call, me: Id, reader: &mut Reader, root: Root) -> R
                 Readers::Anyone | Readers::User | Readers::Owner | Readers::Server => Vec::new(),
             }
         }
+        RootKind::Chat => match Seat::find(call, reader, me, root.id).await? {
+            None => Vec::new(),
+            // Who is in it and how far they have read: followed while they are few, and listed when they are many.
+            Some(_) if chat_is_small(call, root).await? => vec![Section::PUBLIC, Section::INVERSE],
+            Some(_) => vec![Section::PUBLIC],
+        },
         _ => Vec::new(),
     })
+}
+
+/// Most members of a chat whose coming, going and reading is synced to each of them: each of those changes goes to
+/// all, so what it costs grows with the square of their number.
+pub const SMALL_CHAT_MEMBERS: u64 = 200;
+
+async fn chat_is_small(call: &Call, root: Root) -> Result<bool, Stop> {
+    let members = call.counts(root, vec![CHAT_MEMBER]).await?;
+    Ok(members.first().is_some_and(|&count| count <= SMALL_CHAT_MEMBERS))
 }
 
 /// Adds what changed in one section, and says whether that was all. A page ends between two positions, so
@@ -190,8 +209,10 @@ async fn changes(
             items.push(Item::of_scope(Op::Resync, root, section, None));
         }
         let unseen = unseen(call, me, root, &changes).await?;
+        let unwanted = unwanted(call, me, root, &changes).await?;
         for change in changes {
-            let hidden = person_of(&change).is_some_and(|person| unseen.contains(&person));
+            let hidden = person_of(&change).is_some_and(|person| unseen.contains(&person))
+                || matches!(&change, DeltaItem::Entry(_, view) if unwanted.contains(&view.entry.id));
             let item = Item::of_change(&call.app, root, section, &eras, change);
             let item = if hidden { item.hidden() } else { item };
             budget.items = budget.items.saturating_sub(1);
@@ -216,11 +237,26 @@ async fn unseen(call: &Call, me: Id, root: Root, changes: &[DeltaItem]) -> Resul
     Ok(people.into_iter().filter(|person| !seen.contains(person)).collect())
 }
 
+/// Messages of a chat that the caller may not see or deleted for themselves.
+async fn unwanted(call: &Call, me: Id, root: Root, changes: &[DeltaItem]) -> Result<BTreeSet<Id>, Stop> {
+    if root.kind != RootKind::Chat {
+        return Ok(BTreeSet::new());
+    }
+    let messages = changes.iter().filter_map(|change| match change {
+        DeltaItem::Entry(_, view) => Some(view.clone()),
+        _ => None,
+    });
+    let messages: Vec<_> = messages.collect();
+    let cleared = seat::mine(call, me, root.id).await?.and_then(|(mine, _)| mine.cleared_to());
+    crate::methods::chat::read::hidden(call, &mut Reader::new(call), me, cleared, &messages).await
+}
+
 /// The person whom a link between people leads to.
 fn person_of(change: &DeltaItem) -> Option<Id> {
     match change {
         DeltaItem::Link(
-            FOLLOWS | FOLLOWED_BY | REQUESTED | REQUESTED_BY | BLOCKS | BLOCKED_BY | LIKED_BY,
+            FOLLOWS | FOLLOWED_BY | REQUESTED | REQUESTED_BY | BLOCKS | BLOCKED_BY | LIKED_BY | CHAT_MEMBER
+            | CHAT_STAFF | CHAT_READ,
             view,
         ) => Some(view.to),
         _ => None,

@@ -138,6 +138,9 @@ pub fn verb_name(verb: u16) -> &'static str {
     match verb {
         super::post::publish::VERB_CREATE => "create",
         2 => "update",
+        super::chat::view::VERB_ADD => "add",
+        super::chat::view::VERB_REMOVE => "remove",
+        super::chat::view::VERB_LEAVE => "leave",
         _ => "other",
     }
 }
