@@ -160,7 +160,8 @@ async fn all_read_one_order_and_pages_meet_without_a_gap() {
     for n in 0..4 {
         let (one, other) = (format!("a{n}"), format!("b{n}"));
         let (one, other) = tokio::join!(say(&kit, &ann, &chat, &one), say(&kit, &bob, &chat, &other));
-        (one.expect(200), other.expect(200));
+        one.expect(200);
+        other.expect(200);
     }
     let all = texts(&kit, &ann, &chat).await;
     assert_eq!((all.len(), &all), (8, &texts(&kit, &bob, &chat).await));
