@@ -14,7 +14,7 @@ use gomer::store::log::{LogSettings, RaftLog};
 use gomer::store::state::RedbState;
 use gomer_core::rng::Rng;
 use gomer_core::store::suite::{LogModel, apply, entry, random_rows, rows};
-use gomer_core::store::{Ballot, Direction, GroupId, LogBatch, LogEntry, LogStore, StateBatch, StateStore};
+use gomer_core::store::{Ballot, Direction, GroupId, LogBatch, LogEntry, LogStore, StateStore};
 use raft_engine::env::FileSystem;
 
 /// Small, so that files are closed, moved and removed all the time.
@@ -208,7 +208,7 @@ impl Shard {
             }
             if rng.below(5) == 0 {
                 let rows = std::mem::take(&mut pending).into_iter().map(|(key, value)| (key, Some(value)));
-                state.commit(&StateBatch { rows: rows.collect() }).unwrap();
+                state.commit(&rows.collect()).unwrap();
                 for group in (0..GROUPS).map(GroupId).filter(|_| rng.below(2) == 0) {
                     if !disk.has_crashed() {
                         log.compact(group, position(&self.rows, group) + 1).unwrap();

@@ -64,7 +64,7 @@ fn last(log: &RaftLog<FaultyDisk>) -> u64 {
 }
 
 fn row(key: &str, value: &[u8]) -> StateBatch {
-    StateBatch { rows: [(key.into(), Some(value.to_vec()))].into() }
+    StateBatch::from_iter([(key.as_bytes(), Some(value.to_vec()))])
 }
 
 #[test]
@@ -298,9 +298,8 @@ fn a_state_that_does_not_sync_takes_no_more() {
 
 #[test]
 fn a_state_whose_pages_are_garbled_is_corrupt_or_whole_and_never_panics() {
-    let written = StateBatch {
-        rows: (0..500).map(|number| (format!("{number:05}").into_bytes(), Some(vec![7; 200]))).collect(),
-    };
+    let row = |number| (format!("{number:05}").into_bytes(), Some(vec![7; 200]));
+    let written: StateBatch = (0..500).map(row).collect();
     let (mut refused, mut at, mut size) = (0, 0, 1);
     while at < size {
         let machine = Machine::new();

@@ -76,15 +76,14 @@ fn the_state() {
     timed("load 1 GiB of rows in order, 50,000 a commit", || {
         for part in 0..ROWS / 50_000 {
             let key = |number: u64| (u128::from(part * 50_000 + number) << 106).to_be_bytes().to_vec();
-            let rows = (0..50_000).map(|number| (key(number), Some(vec![1; ROW_BYTES]))).collect();
-            state.commit(&StateBatch { rows }).unwrap();
+            let rows = (0..50_000).map(|number| (key(number), Some(vec![1; ROW_BYTES])));
+            state.commit(&rows.collect()).unwrap();
         }
     });
     println!("  {} MiB", std::fs::metadata(&path).unwrap().len() >> 20);
     for rows in [1_000, 10_000] {
-        let batch = StateBatch {
-            rows: (0..rows).map(|_| (rng.bytes16().to_vec(), Some(vec![2; ROW_BYTES]))).collect(),
-        };
+        let row = |_| (rng.bytes16().to_vec(), Some(vec![2; ROW_BYTES]));
+        let batch: StateBatch = (0..rows).map(row).collect();
         timed(&format!("commit {rows} rows in random places"), || state.commit(&batch).unwrap());
     }
     let snapshot = state.snapshot().unwrap();

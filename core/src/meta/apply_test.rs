@@ -377,7 +377,7 @@ fn a_damaged_row_is_corrupt_and_never_absent() {
     let mut store = rows.store.clone();
     let key = super::rows::app::key(APP);
     let mut batch = crate::store::StateBatch::default();
-    batch.rows.insert(key, Some(b"not a row".to_vec()));
+    batch.rows.insert(key.into(), Some(b"not a row".to_vec()));
     store.commit(&batch).unwrap();
     let snapshot = store.snapshot().unwrap();
     assert!(matches!(load(&snapshot), Err(StoreFault::Corrupt(_))));

@@ -1,11 +1,9 @@
 //! One state transaction: changes on top of a view, read through each other, with the digest kept.
 
-use std::collections::BTreeMap;
-
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::store::memtable::scan_merged;
-use crate::store::{Direction, StateBatch, StateRead, StoreFault, Visit};
+use crate::store::{Direction, RowKey, Rows, StateBatch, StateRead, StoreFault, Visit};
 
 use super::{Row, get, seal};
 
@@ -13,10 +11,10 @@ use super::{Row, get, seal};
 /// publishes them.
 pub struct Txn<'a> {
     base: &'a dyn StateRead,
-    rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    rows: Rows,
     digest: u64,
     /// What each change since the last [`Txn::keep`] replaced, oldest first.
-    undo: Vec<(Vec<u8>, Replaced)>,
+    undo: Vec<(RowKey, Replaced)>,
 }
 
 /// What stood in the transaction under a key: nothing, a removal, or a row.
@@ -32,7 +30,7 @@ pub struct Mark {
 impl<'a> Txn<'a> {
     /// A transaction without changes.
     pub fn new(base: &'a dyn StateRead) -> Txn<'a> {
-        Txn { base, rows: BTreeMap::new(), digest: 0, undo: Vec::new() }
+        Txn { base, rows: Rows::new(), digest: 0, undo: Vec::new() }
     }
 
     /// Writes a row.
@@ -58,6 +56,7 @@ impl<'a> Txn<'a> {
     }
 
     fn set(&mut self, key: Vec<u8>, row: Option<Vec<u8>>) {
+        let key = RowKey::from(key);
         let replaced = self.rows.insert(key.clone(), row);
         self.undo.push((key, replaced));
     }

@@ -54,7 +54,7 @@ fn a_sync_covers_what_was_written_before_it() {
 #[test]
 fn a_clone_of_the_state_is_a_store_of_its_own() {
     let mut state = MapState::new();
-    let change = |value: &str| StateBatch { rows: [(b"a".to_vec(), Some(value.into()))].into() };
+    let change = |value: &str| StateBatch::from_iter([(b"a".to_vec(), Some(value.into()))]);
     state.commit(&change("1")).unwrap();
     let mut clone = state.clone();
     clone.commit(&change("2")).unwrap();

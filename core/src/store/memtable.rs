@@ -6,11 +6,10 @@
 //! under way its rows are frozen, still readable, and new ones go to a fresh map: neither readers nor
 //! the writer wait for the disk.
 
-use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
 
-use super::{Direction, StateBatch, StateRead, StateStore, StoreFault, Visit};
+use super::{Direction, RowKey, Rows, StateBatch, StateRead, StateStore, StoreFault, Visit};
 
 struct Layers<R> {
     /// Applied since the last checkpoint began.
@@ -44,7 +43,7 @@ impl<S: StateStore> Checkpoint<S> {
     }
 }
 
-/// What a row costs in memory beside its bytes, roughly: two vectors and its share of a tree node.
+/// What a row costs in memory beside its bytes, roughly: its share of a tree node, and a vector.
 const ROW_OVERHEAD: usize = 96;
 
 impl<S: StateStore> Table<S> {
@@ -172,7 +171,7 @@ impl StateRead for Over<'_> {
 
 /// Scans `upper` over `lower`: where both have a key, `upper` holds; `None` there hides the row.
 pub fn scan_merged(
-    upper: &BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    upper: &Rows,
     lower: &dyn StateRead,
     from: &[u8],
     to: &[u8],
@@ -192,7 +191,7 @@ pub fn scan_merged(
 }
 
 fn merge<'u>(
-    upper: impl Iterator<Item = (&'u Vec<u8>, &'u Option<Vec<u8>>)>,
+    upper: impl Iterator<Item = (&'u RowKey, &'u Option<Vec<u8>>)>,
     lower: &dyn StateRead,
     from: &[u8],
     to: &[u8],
@@ -211,7 +210,7 @@ fn merge<'u>(
                 return ControlFlow::Break(());
             }
         }
-        let flow = match upper.next_if(|(upper_key, _)| upper_key.as_slice() == key) {
+        let flow = match upper.next_if(|(upper_key, _)| upper_key[..] == *key) {
             Some((_, Some(upper_row))) => visit(key, upper_row),
             Some((_, None)) => ControlFlow::Continue(()),
             None => visit(key, row),
@@ -235,6 +234,8 @@ fn merge<'u>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
+
     use proptest::collection::{btree_map, vec};
     use proptest::option;
     use proptest::prelude::*;
@@ -294,6 +295,7 @@ mod tests {
             let direction = if down { expected.reverse(); Direction::Down } else { Direction::Up };
             expected.truncate(stop_after);
             let mut seen = Vec::new();
+            let upper = upper.into_iter().collect::<StateBatch>().rows;
             scan_merged(&upper, &lower, &from, &to, direction, &mut |key, row| {
                 seen.push((key.to_vec(), row.to_vec()));
                 if seen.len() == stop_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -10,13 +10,17 @@
 //!
 //! Must never learn: what a row means.
 
+pub mod key;
 pub mod map;
 pub mod memtable;
 pub mod shared;
 pub mod suite;
 pub mod tree;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+
+pub use self::key::RowKey;
 
 /// A store could not do what it was asked. Never means "absent".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,7 +151,16 @@ pub trait StateRead {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StateBatch {
     /// The new value of each key, in key order.
-    pub rows: std::collections::BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    pub rows: Rows,
+}
+
+/// Changed rows by key; `None` for one that is removed.
+pub type Rows = BTreeMap<RowKey, Option<Vec<u8>>>;
+
+impl<K: Into<RowKey>> FromIterator<(K, Option<Vec<u8>>)> for StateBatch {
+    fn from_iter<I: IntoIterator<Item = (K, Option<Vec<u8>>)>>(rows: I) -> StateBatch {
+        StateBatch { rows: rows.into_iter().map(|(key, value)| (key.into(), value)).collect() }
+    }
 }
 
 /// Ordered rows that can be changed. One writer; many readers of snapshots.

@@ -318,8 +318,7 @@ pub fn rows(
 }
 
 fn set(rows: &[(&[u8], Option<&[u8]>)]) -> StateBatch {
-    let rows = rows.iter().map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec))).collect();
-    StateBatch { rows }
+    rows.iter().map(|&(key, value)| (key, value.map(<[u8]>::to_vec))).collect()
 }
 
 fn state_starts_empty<S: StateStore>(store: &S) {
@@ -419,7 +418,7 @@ pub fn random_rows(rng: &mut Rng, step: u64) -> StateBatch {
     for _ in 0..rng.below(30) {
         let key = format!("key/{:03}", rng.below(300)).into_bytes();
         let value = format!("{step}").repeat(1 + rng.below(60) as usize).into_bytes();
-        batch.rows.insert(key, (rng.below(3) > 0).then_some(value));
+        batch.rows.insert(key.into(), (rng.below(3) > 0).then_some(value));
     }
     batch
 }
@@ -428,8 +427,8 @@ pub fn random_rows(rng: &mut Rng, step: u64) -> StateBatch {
 pub fn apply(model: &mut BTreeMap<Vec<u8>, Vec<u8>>, batch: &StateBatch) {
     for (key, value) in &batch.rows {
         match value {
-            Some(value) => model.insert(key.clone(), value.clone()),
-            None => model.remove(key),
+            Some(value) => model.insert(key.to_vec(), value.clone()),
+            None => model.remove(&key[..]),
         };
     }
 }

@@ -70,8 +70,7 @@ fn a_trap_at_a_commit_leaves_the_commit() {
     let disk = disk(1);
     let mut state = disk.open().1.remove(0).1;
     disk.arm(Trap { effect: Effect::Commit, nth: 1, loss: Loss::Everything, down: Duration::ZERO });
-    let rows = [(b"k".to_vec(), Some(b"v".to_vec()))].into();
-    state.commit(&StateBatch { rows }).unwrap_err();
+    state.commit(&StateBatch::from_iter([(b"k".to_vec(), Some(b"v".to_vec()))])).unwrap_err();
     let state = disk.open().1.remove(0).1;
     assert_eq!(state.snapshot().unwrap().get(b"k"), Ok(Some(b"v".to_vec())));
 }
@@ -116,7 +115,7 @@ fn a_full_disk_takes_nothing_and_then_again_something() {
 fn what_is_rotten_differs_in_one_bit() {
     let disk = disk(1);
     let mut state = disk.open().1.remove(0).1;
-    state.commit(&StateBatch { rows: [(b"k".to_vec(), Some(vec![7; 20]))].into() }).unwrap();
+    state.commit(&StateBatch::from_iter([(b"k".to_vec(), Some(vec![7; 20]))])).unwrap();
     let snapshot = state.snapshot().unwrap();
     assert_eq!(snapshot.get(b"k"), Ok(Some(vec![7; 20])));
     disk.set_rot(1_000_000);

@@ -2,7 +2,6 @@
 //! fan-out writes. A thread per shard appends the same bytes to a log with one sync for each batch, keeps the rows in an
 //! ordered map, and has them written to the store beside, when there are as many as a checkpoint takes.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -98,7 +97,7 @@ fn fill(path: &Path, shape: &Shape, shard: u64, span: Duration) -> Result<f64, S
     std::thread::scope(|scope| {
         let writer = scope.spawn(move || checkpoints.iter().try_for_each(|batch| state.commit(&batch)));
         let mut rng = Rng::new(shard + 1);
-        let (mut table, mut bytes, mut written) = (BTreeMap::new(), 0, 0u64);
+        let (mut table, mut bytes, mut written) = (StateBatch::default(), 0, 0u64);
         let start = Instant::now();
         let mut index = 0;
         while start.elapsed() < span {
@@ -107,13 +106,13 @@ fn fill(path: &Path, shape: &Shape, shard: u64, span: Duration) -> Result<f64, S
             for number in 0..shape.rows {
                 let (key, value) = row(&mut rng, number, index);
                 bytes += key.len() + value.len();
-                table.insert(key, Some(value));
+                table.rows.insert(key.into(), Some(value));
             }
             written += shape.rows as u64;
             if bytes >= CHECKPOINT_BYTES {
                 bytes = 0;
-                let rows = std::mem::take(&mut table);
-                if full.send(StateBatch { rows }).is_err() {
+                let batch = std::mem::take(&mut table);
+                if full.send(batch).is_err() {
                     break;
                 }
                 for group in 0..shape.entries as u64 {
