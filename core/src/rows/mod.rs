@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`applied`] | – | how far the log is applied, digest, eras |
 //! | [`replicas`] | – | who votes, who follows |
+//! | [`ingest`] | – | how far a snapshot is received |
 //! | [`node`] | app, root, id | type, author, attributes with stamps, flags |
 //! | [`link`] | app, root, type, to | where the link stands in its list |
 //! | [`link`] order | app, root, type, !time, to | data, revision |
@@ -32,6 +33,7 @@ pub mod change;
 pub mod channel;
 pub mod edit;
 pub mod entry;
+pub mod ingest;
 pub mod key;
 pub mod link;
 pub mod mark;
@@ -61,6 +63,8 @@ pub enum Kind {
     Applied = 1,
     /// [`replicas::Replicas`].
     Replicas = 2,
+    /// [`ingest::Ingest`].
+    Ingest = 3,
     /// [`node::Node`].
     Node = 16,
     /// [`link::LinkSlot`].
@@ -158,6 +162,13 @@ pub fn unseal<R: Row>(key: &[u8], bytes: &[u8]) -> Result<R, StoreFault> {
     }
 }
 
+/// Whether a value read from this key is whole, of whatever kind it is.
+pub fn is_sealed(key: &[u8], bytes: &[u8]) -> bool {
+    bytes
+        .split_last_chunk::<4>()
+        .is_some_and(|(body, sum)| !body.is_empty() && checksum(key, body) == u32::from_le_bytes(*sum))
+}
+
 fn checksum(key: &[u8], body: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(key);
@@ -193,10 +204,13 @@ mod tests {
             let mut bad = sealed.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(unseal::<Sample>(b"key", &bad).is_err(), "bit {bit}");
+            assert!(!is_sealed(b"key", &bad), "bit {bit}");
         }
         for len in 0..sealed.len() {
             assert!(unseal::<Sample>(b"key", &sealed[..len]).is_err(), "cut to {len}");
+            assert!(!is_sealed(b"key", &sealed[..len]), "cut to {len}");
         }
         assert!(unseal::<Sample>(b"kex", &sealed).is_err(), "a row that strayed to another key");
+        assert!(is_sealed(b"key", &sealed) && !is_sealed(b"kex", &sealed));
     }
 }

@@ -76,6 +76,16 @@ impl<'a> Txn<'a> {
         self.set(key, Some(sealed));
     }
 
+    /// Writes a row that came sealed from another replica. Who does so keeps the digest.
+    pub fn put_received(&mut self, key: Vec<u8>, sealed: Vec<u8>) {
+        self.set(key, Some(sealed));
+    }
+
+    /// Removes a row that the digest does not cover, or whose sum somebody else keeps.
+    pub fn remove_local(&mut self, key: Vec<u8>) {
+        self.set(key, None);
+    }
+
     /// The point that is reached now. A part of the changes (one write, one root's part of a step) is undone
     /// as a whole by going back to it; marks nest.
     pub fn mark(&self) -> Mark {

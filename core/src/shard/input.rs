@@ -29,6 +29,9 @@ pub enum Input {
     /// May this partition be read here, and from which position on? Asks a majority of its replicas,
     /// together with all that ask in the same turn. Answered with [`Effect::ReadIndex`].
     ReadIndex { ticket: Ticket, partition: Partition },
+    /// A row of this partition did not check when somebody read it: its rows are not to be trusted. Other
+    /// replicas' take their place, if there are others.
+    Damaged { partition: Partition, fault: StoreFault },
     /// Time has passed: elections, re-sending, timers, pipes, checkpoints. About every 100 ms.
     Tick,
 }

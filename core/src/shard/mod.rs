@@ -10,6 +10,8 @@
 
 mod input;
 mod reads;
+mod receiving;
+mod sending;
 mod vnode;
 mod waiting;
 
@@ -20,13 +22,16 @@ use crate::id::{MemberId, Partition, Position};
 use crate::ring::partition::{META, PartitionCount};
 use crate::rng::Rng;
 use crate::rows::Txn;
+use crate::rows::replicas::Replicas;
 use crate::store::memtable::{Checkpoint, Reader, Table};
 use crate::store::{LogBatch, LogStore, StateStore, StoreFault};
 use crate::time::Now;
 use crate::vnode::group::Pending;
-use crate::vnode::peer::PeerMessages;
+use crate::vnode::peer::{PeerBody, PeerMessages};
+use crate::vnode::snapshot::Transfer;
 
 pub use input::{Effect, Input, Message, PeerMessage, ReadPermit, Ticket};
+use sending::{Offer, Sendings};
 use vnode::Vnode;
 pub use waiting::WRITE_WAIT;
 
@@ -90,6 +95,12 @@ pub struct ShardStatus {
     pub rows: u64,
     /// Checkpoints since the start.
     pub checkpoints: u64,
+    /// Vnodes that have no state until a snapshot has come.
+    pub receiving: Vec<Partition>,
+    /// Snapshots received whole since the start.
+    pub snapshots: u64,
+    /// Snapshots that were begun again, because the log behind them grew too long.
+    pub snapshots_restarted: u64,
 }
 
 /// The vnodes of one thread.
@@ -104,6 +115,9 @@ pub struct Shard<L: LogStore, S: StateStore> {
     log_slack: u64,
     /// What the checkpoint under way covers.
     covered: Vec<(Partition, Position)>,
+    sendings: Sendings<S::Snapshot>,
+    /// Somebody needs later rows than the last checkpoint's.
+    checkpoint_wanted: bool,
     full: bool,
     counts: ShardStatus,
 }
@@ -134,6 +148,8 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             checkpoint_bytes: config.checkpoint_bytes,
             log_slack: config.log_slack,
             covered: Vec::new(),
+            sendings: Sendings::new(),
+            checkpoint_wanted: false,
             full: false,
             counts: ShardStatus::default(),
         })
@@ -179,7 +195,12 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
 
     /// What the vnode of this partition has applied, if it has any state.
     pub fn position(&self, partition: Partition) -> Option<Position> {
-        self.vnodes.get(&partition).filter(|vnode| !vnode.is_suspect()).map(Vnode::position)
+        self.vnodes.get(&partition).filter(|vnode| vnode.has_state()).map(Vnode::position)
+    }
+
+    /// The replicas of a partition that lives here, as far as they are known here.
+    pub fn replicas(&self, partition: Partition) -> Option<Replicas> {
+        self.vnodes.get(&partition).map(Vnode::replicas)
     }
 
     fn leader_of(&self, vnode: &Vnode) -> Option<MemberId> {
@@ -212,6 +233,13 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             pipes,
             suspect: self.vnodes.iter().filter(|(_, vnode)| vnode.is_suspect()).map(|(&p, _)| p).collect(),
             table_bytes: self.table.bytes(),
+            receiving: self
+                .vnodes
+                .iter()
+                .filter(|(_, vnode)| vnode.is_receiving())
+                .map(|(&p, _)| p)
+                .collect(),
+            snapshots_restarted: self.sendings.restarted,
             ..self.counts.clone()
         }
     }
@@ -233,17 +261,16 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
     /// be carried out before the second half, which waits for the disk.
     pub fn begin(&mut self, now: Now, inputs: impl IntoIterator<Item = Input>) -> Result<Turn, StoreFault> {
         let mut turn = Turn { now, ..Turn::default() };
+        self.open_received(&mut turn.effects)?;
         for input in inputs {
             self.take(now, input, &mut turn.effects);
         }
         let mut early = Outgoing::default();
         for &partition in &self.busy {
             let vnode = self.vnodes.get_mut(&partition).expect("only vnodes are busy");
-            let ready = vnode.collect(now, &self.log, &mut turn.batch, &mut turn.effects)?;
-            if let Some((ready, messages)) = ready {
-                turn.pending.push((partition, ready));
-                early.add(&self.peers, partition, vnode.peer(), messages);
-            }
+            let (pending, messages) = vnode.collect(now, &self.log, &mut turn.batch, &mut turn.effects)?;
+            turn.pending.extend(pending.map(|pending| (partition, pending)));
+            early.add(&self.peers, partition, vnode.peer(), messages);
         }
         turn.early = early.effects();
         Ok(turn)
@@ -258,7 +285,7 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             self.counts.syncs += 1;
             self.counts.entries += batch.entries.iter().map(|(_, entries)| entries.len() as u64).sum::<u64>();
         }
-        if !pending.is_empty() {
+        if !pending.is_empty() || self.busy.iter().any(|partition| self.vnodes[partition].has_chunk()) {
             let reader = self.table.reader();
             let view = reader.view();
             let mut txn = Txn::new(&view);
@@ -267,6 +294,12 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
                 let vnode = self.vnodes.get_mut(&partition).expect("only vnodes are busy");
                 let messages = vnode.persisted(now, ready, &mut txn, &mut effects);
                 outgoing.add(&self.peers, partition, vnode.peer(), messages);
+            }
+            for partition in &self.busy {
+                let vnode = self.vnodes.get_mut(partition).expect("only vnodes are busy");
+                if vnode.has_chunk() {
+                    vnode.ingest(now, &mut txn, &mut effects)?;
+                }
             }
             let rows = txn.into_batch();
             drop(view);
@@ -310,7 +343,7 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             }
             Input::Peer(message) => {
                 if let Some(vnode) = self.vnodes.get_mut(&message.partition) {
-                    vnode.peer_message(message, effects);
+                    vnode.peer_message(now, message, effects);
                     self.busy.insert(vnode.partition());
                 }
             }
@@ -321,7 +354,17 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
                 }
                 None => effects.push(Effect::ReadIndex { ticket, result: Err(Fault::Unavailable) }),
             },
+            Input::Damaged { partition, fault } => {
+                if let Some(vnode) = self.vnodes.get_mut(&partition).filter(|vnode| vnode.has_state()) {
+                    self.sendings.forget(partition);
+                    vnode.distrust_rows(fault, effects);
+                    self.busy.insert(partition);
+                }
+            }
             Input::Tick => {
+                self.sendings.tick(now.mono);
+                let vnodes = &self.vnodes;
+                self.sendings.done(|partition, peer, at| vnodes[&partition].has_matched(peer, at));
                 for (&partition, vnode) in &mut self.vnodes {
                     vnode.tick(now, effects);
                     if vnode.has_work() {
@@ -332,14 +375,79 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
         }
     }
 
-    /// Sends from outboxes what is published, and keeps those busy that have more.
+    /// Sends from outboxes what is published, and snapshots; keeps those busy that have more.
     fn send(&mut self, now: Now, effects: &mut Vec<Effect>) -> Result<(), StoreFault> {
         let reader = self.table.reader();
+        let mut outgoing = Outgoing::default();
+        let mut chunks = CHUNKS_A_TURN;
         for partition in std::mem::take(&mut self.busy) {
             let vnode = self.vnodes.get_mut(&partition).expect("only vnodes are busy");
             vnode.published(now, &reader.view(), effects)?;
+            let (peer, mut messages) = (vnode.peer(), PeerMessages::new());
+            messages.extend(
+                vnode.ask(now, &reader.view()).map(|(to, want)| (to, Transfer::Want(want))).map(transfer),
+            );
+            self.serve(now, partition, &mut chunks, &mut messages, effects)?;
+            outgoing.add(&self.peers, partition, peer, messages);
+            let vnode = self.vnodes.get_mut(&partition).expect("only vnodes are busy");
             if vnode.has_work() {
                 self.busy.insert(partition);
+            }
+        }
+        effects.append(&mut outgoing.effects());
+        Ok(())
+    }
+
+    /// Answers what other replicas ask of a snapshot, and offers one to those for whom the log will not do.
+    fn serve(
+        &mut self,
+        now: Now,
+        partition: Partition,
+        chunks: &mut usize,
+        messages: &mut PeerMessages,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StoreFault> {
+        let vnode = self.vnodes.get_mut(&partition).expect("only vnodes are busy");
+        let mut offers: BTreeMap<u64, u64> = vnode.lacking().into_iter().map(|peer| (peer, 0)).collect();
+        let term = vnode.term();
+        while *chunks > 0
+            && let Some((peer, want)) = vnode.take_want()
+        {
+            *chunks -= 1;
+            match self.sendings.chunk(now.mono, partition, peer, &want) {
+                Ok(Some(chunk)) => messages.push(transfer((peer, Transfer::Chunk(chunk)))),
+                Ok(None) => {
+                    offers.insert(peer, want.at_least);
+                }
+                Err(fault @ StoreFault::Corrupt(_)) => {
+                    self.sendings.forget(partition);
+                    vnode.distrust_rows(fault, effects);
+                    return Ok(());
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        for (peer, at_least) in offers {
+            match self.sendings.offer(now.mono, partition, peer, at_least, self.table.base())? {
+                Offer::Cut(cut) => messages.push(transfer((peer, Transfer::Offer { term, cut }))),
+                Offer::Later => self.checkpoint_wanted = true,
+                Offer::NotNow => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the vnodes whose snapshots have come and are on disk.
+    fn open_received(&mut self, effects: &mut Vec<Effect>) -> Result<(), StoreFault> {
+        let reader = self.table.reader();
+        for (&partition, vnode) in &mut self.vnodes {
+            if vnode.receiving().is_some_and(|receiving| receiving.is_durable()) {
+                vnode.reopen(&mut self.log, &reader.view())?;
+                self.busy.insert(partition);
+                self.counts.snapshots += 1;
+                if partition == META {
+                    effects.push(Effect::MetaChanged { position: vnode.position() });
+                }
             }
         }
         Ok(())
@@ -348,11 +456,18 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
     /// Begins a checkpoint if it is due and none is under way. What it returns waits for the disk and may
     /// run on any thread; turns go on meanwhile. To be asked when a turn's answers are out.
     pub fn begin_checkpoint(&mut self) -> Option<Checkpoint<S>> {
-        if self.table.bytes() < self.checkpoint_bytes { None } else { self.freeze() }
+        let received =
+            |vnode: &mut Vnode| vnode.receiving().is_some_and(|receiving| receiving.wants_checkpoint());
+        let wanted = self.checkpoint_wanted || self.vnodes.values_mut().any(received);
+        if self.table.bytes() < self.checkpoint_bytes && !wanted { None } else { self.freeze() }
     }
 
     fn freeze(&mut self) -> Option<Checkpoint<S>> {
         let checkpoint = self.table.begin_checkpoint()?;
+        self.checkpoint_wanted = false;
+        for receiving in self.vnodes.values_mut().filter_map(Vnode::receiving) {
+            receiving.frozen();
+        }
         self.covered = self.vnodes.iter().map(|(&partition, vnode)| (partition, vnode.position())).collect();
         Some(checkpoint)
     }
@@ -367,7 +482,13 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
         self.table.finish(base);
         for (partition, position) in std::mem::take(&mut self.covered) {
             let vnode = self.vnodes.get_mut(&partition).expect("vnodes stay");
-            let first = vnode.keep_from(position, self.log_slack);
+            if let Some(receiving) = vnode.receiving() {
+                // The log that there is must be able to follow whatever comes.
+                receiving.checkpointed();
+                continue;
+            }
+            let sent = self.sendings.keep_from(partition, position.0);
+            let first = vnode.keep_from(position, self.log_slack).min(sent);
             self.log.compact(vnode.group(), first)?;
             vnode.compacted(first);
         }
@@ -382,6 +503,13 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             None => Ok(()),
         }
     }
+}
+
+/// Chunks of snapshots that one turn reads.
+const CHUNKS_A_TURN: usize = 4;
+
+fn transfer((to, transfer): (u64, Transfer)) -> (u64, PeerBody) {
+    (to, PeerBody::Transfer(transfer))
 }
 
 /// A turn between its halves. To be given to [`Shard::finish`]; if it is not, the shard must be thrown away.

@@ -13,6 +13,7 @@ use crate::ring::partition::{META, PartitionCount};
 use crate::rng::Rng;
 use crate::rows::applied::{self, Applied};
 use crate::rows::channel::{Queue, StepNumber};
+use crate::rows::ingest::{self, Ingest};
 use crate::rows::key::{KeyWriter, after_prefix};
 use crate::rows::replicas::{self, Replicas};
 use crate::rows::{Kind, Txn, get, pipe, timer};
@@ -20,12 +21,14 @@ use crate::store::{Direction, GroupId, LogBatch, LogStore, StateRead, StoreFault
 use crate::time::{Monotonic, Now, Time};
 use crate::vnode::apply::{self, Applier, Emitted, Kept};
 use crate::vnode::command::{Command, NumberedStep, Operation, Proposal, WRITE_BYTES_MAX, Write};
-use crate::vnode::group::{Collected, Committed, CommittedKind, Group, GroupConfig, Pending, Unheard};
-use crate::vnode::peer::PeerMessages;
+use crate::vnode::group::{Committed, CommittedKind, Group, GroupConfig, Pending, Unheard};
+use crate::vnode::peer::{PeerBody, PeerMessages};
+use crate::vnode::snapshot::{ChunkFault, Transfer, Want};
 
 use super::ReplicaSet;
 use super::input::{Effect, Message, PeerMessage, Ticket};
 use super::reads::Reads;
+use super::receiving::{Progress, Receiving};
 use super::waiting::Waiting;
 
 /// How often old deletions and operation records are looked for.
@@ -38,6 +41,7 @@ const SWEEP_PAGE_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Vnode {
     partition: Partition,
     partitions: PartitionCount,
+    set: ReplicaSet,
     group: Group,
     applied: Applied,
     waiting: Waiting,
@@ -59,8 +63,29 @@ pub(super) struct Vnode {
     /// This replica leads, everything of earlier terms is applied, and the era is open: it takes writes,
     /// runs timers and pipes, sends steps.
     live: bool,
-    /// A row could not be read or did not check: nothing is written here any more.
-    suspect: bool,
+    /// The disk has lost what it promised, or rows failed a check and nobody else has them: nothing is done
+    /// here any more.
+    condemned: bool,
+    /// A snapshot that is to take the rows' place. Until it has, there is no state.
+    receiving: Option<Receiving>,
+    /// A tick has passed since the last question for it.
+    ask: bool,
+    /// What others ask for, by Raft id.
+    wants: BTreeMap<u64, Want>,
+    /// Answers that need nothing on disk.
+    replies: PeerMessages,
+}
+
+/// Others' questions that wait, at most.
+const WANTS_MAX: usize = 16;
+
+/// What cannot be trusted any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    /// The rows: another replica's can take their place.
+    Rows,
+    /// The log, and with it what this replica has promised.
+    Log,
 }
 
 /// A term in which this replica leads, as far as it has come.
@@ -86,7 +111,11 @@ impl Vnode {
         set: ReplicaSet,
         mut rng: Rng,
     ) -> Result<Vnode, StoreFault> {
-        let mut applied: Applied = get(rows, &applied::key(partition))?.unwrap_or_default();
+        let ingest: Option<Ingest> = get(rows, &ingest::key(partition))?;
+        let mut applied: Applied = match &ingest {
+            Some(ingest) => ingest.before.clone(),
+            None => get(rows, &applied::key(partition))?.unwrap_or_default(),
+        };
         if applied.voters.is_empty() {
             applied.voters = set.voters.clone();
         }
@@ -98,16 +127,19 @@ impl Vnode {
             priority: i64::from(set.preferred),
         };
         let mut group = Group::open(log, group_id(partition), &applied, config)?;
-        if group.is_sole_voter() {
+        if ingest.is_some() {
+            group.lose_state();
+        } else if group.is_sole_voter() {
             group.campaign();
         }
         Ok(Vnode {
             partition,
             partitions,
+            reads: Reads::new(set.peer, rng.next_u64()),
+            set,
             group,
             applied,
             waiting: Waiting::default(),
-            reads: Reads::new(set.peer, rng.next_u64()),
             outbox: Outbox::default(),
             arriving: BTreeMap::new(),
             pipes: BTreeSet::new(),
@@ -118,7 +150,11 @@ impl Vnode {
             rng,
             leadership: Leadership::default(),
             live: false,
-            suspect: false,
+            condemned: false,
+            receiving: ingest.map(Receiving::resume),
+            ask: false,
+            wants: BTreeMap::new(),
+            replies: PeerMessages::new(),
         })
     }
 
@@ -126,8 +162,22 @@ impl Vnode {
         self.live
     }
 
+    /// Whether the rows cannot be trusted. They may be about to be replaced.
     pub(super) fn is_suspect(&self) -> bool {
-        self.suspect
+        self.condemned || self.receiving.as_ref().is_some_and(Receiving::is_damaged)
+    }
+
+    /// Whether the rows are those of the position.
+    pub(super) fn has_state(&self) -> bool {
+        !self.condemned && self.receiving.is_none()
+    }
+
+    pub(super) fn receiving(&mut self) -> Option<&mut Receiving> {
+        self.receiving.as_mut()
+    }
+
+    pub(super) fn is_receiving(&self) -> bool {
+        self.receiving.is_some()
     }
 
     pub(super) fn position(&self) -> Position {
@@ -146,6 +196,10 @@ impl Vnode {
         self.group.peer()
     }
 
+    pub(super) fn replicas(&self) -> Replicas {
+        self.group.replicas()
+    }
+
     pub(super) fn leads(&self) -> bool {
         self.group.leads()
     }
@@ -160,13 +214,13 @@ impl Vnode {
 
     /// Whether somebody else must be asked, if anybody.
     pub(super) fn is_elsewhere(&self) -> bool {
-        !self.group.leads() && !self.group.is_sole_voter() && !self.suspect
+        !self.group.leads() && !self.group.is_sole_voter() && !self.condemned
     }
 
     /// Until when reads are linearizable here without asking anybody.
     pub(super) fn lease(&self, now: Now) -> Option<Monotonic> {
         let settled = self.leadership.applied && self.leadership.term == self.group.term();
-        if settled && !self.suspect { self.group.lease(now) } else { None }
+        if settled && self.has_state() { self.group.lease(now) } else { None }
     }
 
     pub(super) fn keep_from(&self, position: Position, slack: u64) -> u64 {
@@ -178,7 +232,8 @@ impl Vnode {
     }
 
     pub(super) fn has_work(&self) -> bool {
-        self.group.has_ready() || self.outbox.is_dirty() || self.reads.has_fresh()
+        let asks = self.ask || !self.wants.is_empty() || !self.replies.is_empty();
+        self.group.has_ready() || self.outbox.is_dirty() || self.reads.has_fresh() || asks
     }
 
     /// Steps waiting in the outbox, and pipes under way.
@@ -201,7 +256,7 @@ impl Vnode {
     }
 
     fn try_write(&mut self, now: Now, ticket: Ticket, write: Box<Write>, full: bool) -> Result<(), Fault> {
-        if self.suspect {
+        if self.condemned {
             return Err(Fault::Corrupt);
         }
         if !self.live {
@@ -230,7 +285,7 @@ impl Vnode {
         effects: &mut Vec<Effect>,
     ) {
         debug_assert_eq!(self.partition, META);
-        let proposed = if self.suspect {
+        let proposed = if self.condemned {
             Err(Fault::Corrupt)
         } else if !self.live {
             Err(Fault::Unavailable)
@@ -244,45 +299,178 @@ impl Vnode {
     }
 
     /// A message from another replica.
-    pub(super) fn peer_message(&mut self, message: PeerMessage, effects: &mut Vec<Effect>) {
+    pub(super) fn peer_message(&mut self, now: Now, message: PeerMessage, effects: &mut Vec<Effect>) {
         // Who is meant has another disk, or none: this one's promises are not its.
-        if message.to != self.group.peer() || self.suspect {
+        if message.to != self.group.peer() || self.condemned {
             return;
+        }
+        if let PeerBody::Transfer(transfer) = message.body {
+            return self.transfer(now, message.from, transfer, effects);
         }
         match self.group.step(message.from, message.body) {
             Ok(()) | Err(Unheard::Refused) => {}
             Err(Unheard::RolledBack) => {
                 let what = "the log ends before what this replica has acknowledged";
-                self.distrust(StoreFault::Corrupt(what.into()), effects);
+                self.distrust(Lost::Log, StoreFault::Corrupt(what.into()), effects);
             }
         }
     }
 
     /// May be read here, when?
     pub(super) fn read_index(&mut self, now: Now, ticket: Ticket, effects: &mut Vec<Effect>) {
-        if self.suspect {
+        if self.condemned {
             effects.push(Effect::ReadIndex { ticket, result: Err(Fault::Corrupt) });
+        } else if self.receiving.is_some() {
+            effects.push(Effect::ReadIndex { ticket, result: Err(Fault::Unavailable) });
         } else {
             self.reads.add(now.mono, ticket);
         }
     }
 
-    /// The rows or the log cannot be trusted: nothing is done here any more. Others go on.
-    fn distrust(&mut self, fault: StoreFault, effects: &mut Vec<Effect>) {
-        self.suspect = true;
+    /// The rows or the log cannot be trusted. Others go on; rows are asked of them.
+    fn distrust(&mut self, lost: Lost, fault: StoreFault, effects: &mut Vec<Effect>) {
         effects.push(Effect::Suspect { partition: self.partition, fault });
         // Alone, nobody else can have done it.
-        let fault = if self.group.is_alone() { Fault::Corrupt } else { Fault::Timeout };
+        let alone = self.group.is_alone();
+        let fault = if alone { Fault::Corrupt } else { Fault::Timeout };
         self.waiting.give_up(fault, effects);
-        self.reads.give_up(effects);
-        if !self.group.is_alone() && self.group.leads() {
-            self.group.resign();
+        if alone || lost == Lost::Log {
+            self.condemned = true;
+            self.reads.give_up(effects);
+            if !alone && self.group.leads() {
+                self.group.resign();
+            }
+        } else {
+            self.receive(true, effects);
         }
+    }
+
+    /// A row did not check.
+    pub(super) fn distrust_rows(&mut self, fault: StoreFault, effects: &mut Vec<Effect>) {
+        self.distrust(Lost::Rows, fault, effects);
+    }
+
+    /// From here on there is no state, until a snapshot is whole.
+    fn receive(&mut self, damaged: bool, effects: &mut Vec<Effect>) {
+        self.reads.give_up(effects);
+        self.wants.clear();
+        self.group.lose_state();
+        self.notice();
+        self.ask = true;
+        let before = self.applied.clone();
+        self.receiving = Some(Receiving::begin(self.partition, before, damaged));
+    }
+
+    /// Another replica speaks of snapshots.
+    fn transfer(&mut self, now: Now, from: u64, transfer: Transfer, effects: &mut Vec<Effect>) {
+        match transfer {
+            Transfer::Want(want) => {
+                if self.has_state() && (self.wants.len() < WANTS_MAX || self.wants.contains_key(&from)) {
+                    self.wants.insert(from, want);
+                }
+            }
+            Transfer::Chunk(chunk) => {
+                if let Some(receiving) = &mut self.receiving {
+                    receiving.chunk(chunk);
+                }
+            }
+            Transfer::Offer { term, cut } => {
+                let Applied { position, history, .. } = cut.applied;
+                // Another log's rows: a restored group's, or another cluster's.
+                let strange = self.applied.history != 0 && history != self.applied.history;
+                if strange || position.0 == 0 {
+                    return;
+                }
+                let fits = self.group.can_follow(position.0);
+                if let Some(receiving) = self.receiving.as_mut() {
+                    if fits {
+                        receiving.offered(now.mono, self.partition, from, *cut);
+                        self.ask = true;
+                    }
+                    return;
+                }
+                // Only the present leader knows that the log will not do.
+                if term != self.group.term() || self.group.leader() != Some(from) {
+                    return;
+                }
+                if position <= self.applied.position {
+                    self.replies.push((from, self.group.acknowledge(self.applied.position.0)));
+                } else if fits {
+                    self.receive(false, effects);
+                    if let Some(receiving) = self.receiving.as_mut() {
+                        receiving.offered(now.mono, self.partition, from, *cut);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the snapshot that is received has something to write.
+    pub(super) fn has_chunk(&self) -> bool {
+        self.receiving.as_ref().is_some_and(Receiving::must_write)
+    }
+
+    /// Writes what has come of a snapshot.
+    pub(super) fn ingest(
+        &mut self,
+        now: Now,
+        txn: &mut Txn<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StoreFault> {
+        let Some(receiving) = &mut self.receiving else { return Ok(()) };
+        self.ask = true;
+        match receiving.write(now.mono, txn, self.partition) {
+            Ok(Progress::Going | Progress::Whole) | Err(ChunkFault::Refused(_)) => Ok(()),
+            Ok(Progress::Differs) => {
+                let what = "a received snapshot does not sum to its digest";
+                effects.push(Effect::Suspect {
+                    partition: self.partition,
+                    fault: StoreFault::Corrupt(what.into()),
+                });
+                Ok(())
+            }
+            // Rows that cannot be read cannot be replaced one by one either: the disk is at fault.
+            Err(ChunkFault::Store(fault)) => Err(fault),
+        }
+    }
+
+    /// What to ask whom for, if a snapshot is being received.
+    pub(super) fn ask(&mut self, now: Now, rows: &dyn StateRead) -> Option<(u64, Want)> {
+        self.ask = false;
+        let (leader, others) = (self.group.leader(), self.group.others());
+        let floor = self.group.floor();
+        let receiving = self.receiving.as_mut().filter(|receiving| receiving.is_due(now.mono))?;
+        receiving.ask(now.mono, rows, self.partition, floor, leader, &others)
+    }
+
+    /// What others ask for.
+    pub(super) fn take_want(&mut self) -> Option<(u64, Want)> {
+        self.wants.pop_first()
+    }
+
+    /// Replicas that need what the log no longer holds.
+    pub(super) fn lacking(&mut self) -> BTreeSet<u64> {
+        let lacking = self.group.lacking();
+        if self.has_state() { lacking } else { BTreeSet::new() }
+    }
+
+    /// Whether a replica follows the log from there.
+    pub(super) fn has_matched(&self, peer: u64, position: Position) -> bool {
+        self.group.has_matched(peer, position.0)
+    }
+
+    /// A received snapshot is on disk: the vnode is opened from it, as if it had been restarted.
+    pub(super) fn reopen(&mut self, log: &mut impl LogStore, rows: &dyn StateRead) -> Result<(), StoreFault> {
+        let rng = self.rng.split(self.applied.position.0);
+        let next = Vnode::open(log, rows, self.partition, self.partitions, self.set.clone(), rng)?;
+        let old = std::mem::replace(self, next);
+        self.waiting = old.waiting;
+        Ok(())
     }
 
     /// A message from another partition. What cannot be taken now is sent again.
     pub(super) fn message(&mut self, now: Now, from: Partition, message: Message) {
-        if self.suspect || !self.live {
+        if !self.has_state() || !self.live {
             return;
         }
         match message {
@@ -309,15 +497,16 @@ impl Vnode {
 
     /// Time has passed.
     pub(super) fn tick(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if self.suspect && !self.group.is_alone() {
+        if self.condemned && !self.group.is_alone() {
             return;
         }
         self.group.tick();
+        self.ask |= self.receiving.is_some();
         if !self.group.is_alone() {
             self.waiting.tick(now.mono, effects);
             self.reads.tick(now.mono, effects);
         }
-        if self.suspect || !self.group.leads() || !self.live {
+        if !self.has_state() || !self.group.leads() || !self.live {
             return;
         }
         self.outbox.tick(now.mono);
@@ -387,7 +576,7 @@ impl Vnode {
         log: &impl LogStore,
         batch: &mut LogBatch,
         effects: &mut Vec<Effect>,
-    ) -> Result<Option<Collected>, StoreFault> {
+    ) -> Result<(Option<Pending>, PeerMessages), StoreFault> {
         self.notice();
         // A sole voter has all that can ever be committed in its log; others wait until it is applied.
         let settled = self.group.is_sole_voter() || self.leadership.applied;
@@ -400,11 +589,16 @@ impl Vnode {
         }
         if let Err(fault) = self.group.fetch(log) {
             match fault {
-                StoreFault::Corrupt(_) => self.distrust(fault, effects),
+                StoreFault::Corrupt(_) => self.distrust(Lost::Log, fault, effects),
                 fault => return Err(fault),
             }
         }
-        Ok(self.group.collect(now, batch))
+        let mut messages = std::mem::take(&mut self.replies);
+        let pending = self.group.collect(now, batch).map(|(pending, mut early)| {
+            messages.append(&mut early);
+            pending
+        });
+        Ok((pending, messages))
     }
 
     /// What was collected is on disk: applies what is committed. Returns messages to other replicas.
@@ -419,11 +613,11 @@ impl Vnode {
         for (context, index) in persisted.reads {
             self.reads.answered(&context, index);
         }
-        if !persisted.committed.is_empty() && !self.suspect {
+        if !persisted.committed.is_empty() && self.has_state() {
             let mut emitted = Emitted::default();
             for entry in persisted.committed {
                 if let Err(fault) = self.apply(entry, txn, &mut emitted, effects) {
-                    self.distrust(fault, effects);
+                    self.distrust(Lost::Rows, fault, effects);
                     break;
                 }
             }
@@ -432,7 +626,7 @@ impl Vnode {
         }
         self.group.applied();
         self.notice();
-        if self.suspect {
+        if self.condemned {
             return Vec::new();
         }
         self.reads.applied(self.applied.position, effects);
@@ -532,7 +726,7 @@ impl Vnode {
         rows: &dyn StateRead,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreFault> {
-        if self.suspect || !self.group.leads() {
+        if !self.has_state() || !self.group.leads() {
             return Ok(());
         }
         if !self.live {

@@ -16,8 +16,8 @@ struct Layers<R> {
     recent: StateBatch,
     /// What the checkpoint under way is writing; empty when there is none.
     frozen: Arc<StateBatch>,
-    /// As of the last checkpoint that ended.
-    base: R,
+    /// As of the last checkpoint that ended. Shared, so that a snapshot can be sent from it for a while.
+    base: Arc<R>,
 }
 
 /// The writer's side.
@@ -49,7 +49,7 @@ const ROW_OVERHEAD: usize = 96;
 impl<S: StateStore> Table<S> {
     /// A table in front of `store`, empty.
     pub fn new(store: S) -> Result<Table<S>, StoreFault> {
-        let base = store.snapshot()?;
+        let base = Arc::new(store.snapshot()?);
         let layers = Layers { recent: StateBatch::default(), frozen: Arc::default(), base };
         let layers = Arc::new(RwLock::new(layers));
         Ok(Table { store: Arc::new(Mutex::new(store)), layers, bytes: 0, checkpointing: false })
@@ -58,6 +58,11 @@ impl<S: StateStore> Table<S> {
     /// A reader that sees each published batch as a whole. Cheap to clone, for any thread.
     pub fn reader(&self) -> Reader<S> {
         Reader { layers: self.layers.clone() }
+    }
+
+    /// The rows as of the last checkpoint, which later ones do not change.
+    pub fn base(&self) -> Arc<S::Snapshot> {
+        self.layers.read().expect(UNPOISONED).base.clone()
     }
 
     /// Makes a batch visible.
@@ -98,7 +103,7 @@ impl<S: StateStore> Table<S> {
     pub fn finish(&mut self, base: S::Snapshot) {
         debug_assert!(self.checkpointing, "a checkpoint ends once");
         let mut layers = self.layers.write().expect(UNPOISONED);
-        let old = (std::mem::replace(&mut layers.base, base), std::mem::take(&mut layers.frozen));
+        let old = (std::mem::replace(&mut layers.base, Arc::new(base)), std::mem::take(&mut layers.frozen));
         drop(layers);
         // Freeing a hundred thousand rows takes a while: not under the lock.
         drop(old);
@@ -143,9 +148,9 @@ impl<S: StateStore> StateRead for View<'_, S> {
     fn scan(&self, from: &[u8], to: &[u8], direction: Direction, visit: Visit<'_>) -> Result<(), StoreFault> {
         let layers = &*self.layers;
         if layers.frozen.rows.is_empty() {
-            return scan_merged(&layers.recent.rows, &layers.base, from, to, direction, visit);
+            return scan_merged(&layers.recent.rows, &*layers.base, from, to, direction, visit);
         }
-        let lower = Over { upper: &layers.frozen, lower: &layers.base };
+        let lower = Over { upper: &layers.frozen, lower: &*layers.base };
         scan_merged(&layers.recent.rows, &lower, from, to, direction, visit)
     }
 }

@@ -50,6 +50,8 @@ pub struct Group {
     lease: Lease,
     /// The last term in which this leader began to hand over.
     handed_over: u64,
+    /// There are no rows to lead with: this replica stands for no election.
+    stateless: bool,
 }
 
 /// How a group is opened.
@@ -164,6 +166,7 @@ impl Group {
             heard: (0, 0, 0),
             lease: Lease::default(),
             handed_over: 0,
+            stateless: false,
         };
         group.repeatable();
         Ok(group)
@@ -226,6 +229,36 @@ impl Group {
         others.retain(|&peer| peer != own);
         others.sort_unstable();
         others
+    }
+
+    /// There are no rows any more, until the group is opened again: it follows and votes, and does not lead.
+    pub fn lose_state(&mut self) {
+        self.stateless = true;
+        if self.leads() {
+            self.resign();
+        }
+    }
+
+    /// Whether a snapshot as of this position would do: what this log holds can follow it.
+    pub fn can_follow(&self, position: u64) -> bool {
+        self.node.store().follows(position)
+    }
+
+    /// The least position that would do.
+    pub fn floor(&self) -> u64 {
+        self.node.store().floor()
+    }
+
+    /// What this replica has applied, said as if the leader had just sent it: it is committed and on disk.
+    pub fn acknowledge(&self, applied: u64) -> PeerBody {
+        let raft = &self.node.raft;
+        let (term, commit) = (raft.term, raft.raft_log.committed);
+        PeerBody::Appended { term, index: applied, commit, refused: None, echo: 0 }
+    }
+
+    /// Whether this leader knows that a replica has the log up to there.
+    pub fn has_matched(&self, peer: u64, index: u64) -> bool {
+        self.leads() && self.node.raft.prs().get(peer).is_none_or(|progress| progress.matched >= index)
     }
 
     /// Stands for election at once: a group of one has nobody to wait for.
@@ -373,7 +406,7 @@ impl Group {
             // Forwarded once is enough.
             MessageType::MsgReadIndex if !self.leads() => return Err(Unheard::Refused),
             // A sole voter would lead at once, with a log that is not on disk yet.
-            MessageType::MsgTimeoutNow if !raft.raft_log.unstable_entries().is_empty() => {
+            MessageType::MsgTimeoutNow if self.stateless || !raft.raft_log.unstable_entries().is_empty() => {
                 return Err(Unheard::Refused);
             }
             _ => {}
@@ -504,7 +537,8 @@ impl Group {
             let (leader, term, heard) = self.heard;
             let echo = if message.to == leader && message.term == term { heard } else { 0 };
             let to = message.to;
-            out.extend(PeerBody::of(&mut message, sent, echo).map(|body| (to, body)));
+            let body = PeerBody::of(&mut message, sent, echo);
+            out.extend(body.filter(|body| !(self.stateless && body.is_candidacy())).map(|body| (to, body)));
         }
         out
     }

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`command`] (what it is told), [`query`] (what it is asked), [`apply`] (what a command
 //! does to rows), [`read`], [`delta`], [`group`] (Raft) with what replicas say to each other ([`peer`]),
-//! what of the log is in memory, and leases.
+//! what of the log is in memory, leases, and [`snapshot`] for who is too far behind for the log.
 //!
 //! Must never learn: threads, sockets, other partitions' rows.
 
@@ -14,4 +14,5 @@ mod lease;
 pub mod peer;
 pub mod query;
 pub mod read;
+pub mod snapshot;
 mod tail;

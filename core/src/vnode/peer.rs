@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use protobuf::Message as _;
 
+use super::snapshot::Transfer;
+
 /// Messages, each with the Raft id of its receiver.
 pub type PeerMessages = Vec<(u64, PeerBody)>;
 
@@ -44,6 +46,8 @@ pub enum PeerBody {
     ReadIndex { context: Vec<u8> },
     /// The answer.
     ReadAt { term: u64, index: u64, context: Vec<u8> },
+    /// Of snapshots: not Raft's business until one is whole.
+    Transfer(Transfer),
 }
 
 /// Why entries do not follow: the last entry that may be common.
@@ -147,8 +151,13 @@ impl PeerBody {
             | PeerBody::Voted { term, .. }
             | PeerBody::TakeOver { term }
             | PeerBody::ReadAt { term, .. } => Some(*term),
-            PeerBody::ReadIndex { .. } => None,
+            PeerBody::ReadIndex { .. } | PeerBody::Transfer(_) => None,
         }
+    }
+
+    /// Whether somebody wants to lead.
+    pub(super) fn is_candidacy(&self) -> bool {
+        matches!(self, PeerBody::Vote { .. })
     }
 
     /// What the crate wants sent, or nothing for what never travels. `sent` and `echo` are put in.
@@ -281,6 +290,7 @@ impl PeerBody {
                 message.index = index;
                 message.set_entries(vec![data_entry(context)].into());
             }
+            PeerBody::Transfer(_) => return None,
         }
         Some(message)
     }

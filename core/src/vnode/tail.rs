@@ -112,6 +112,16 @@ impl Tail {
         Ok(tail)
     }
 
+    /// Whether a state as of `position` and what this log holds make a whole.
+    pub(super) fn follows(&self, position: u64) -> bool {
+        position + 1 >= self.first || position >= self.last()
+    }
+
+    /// The least position whose state this log can follow.
+    pub(super) fn floor(&self) -> u64 {
+        (self.first - 1).min(self.last())
+    }
+
     /// Index of the last entry.
     pub(super) fn last(&self) -> u64 {
         self.base.0 + self.entries.len() as u64

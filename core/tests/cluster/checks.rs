@@ -8,17 +8,20 @@ use gomer_core::id::{Partition, Position};
 use gomer_core::ring::partition::PartitionCount;
 use gomer_core::rows::applied::{self, Applied};
 use gomer_core::rows::key::{KeyWriter, after_prefix};
+use gomer_core::rows::replicas::Replicas;
 use gomer_core::rows::txn::row_hash;
 use gomer_core::rows::{Kind, get};
-use gomer_core::store::{Direction, GroupId, LogEntry, LogStore, StateRead, StoreFault};
+use gomer_core::store::{Direction, GroupId, LogEntry, LogStore, StateRead, StateStore, StoreFault};
 
-use crate::world::Member;
+use crate::world::{Member, member_of};
 
 #[derive(Debug, Default)]
 pub struct Checks {
     /// The log of each partition, as somebody has applied it.
     committed: BTreeMap<(Partition, u64), LogEntry>,
     digests: BTreeMap<(Partition, u64), u64>,
+    /// The replica sets, each from a position on.
+    sets: BTreeMap<Partition, BTreeMap<u64, Replicas>>,
     /// How far each member's log is compared.
     seen: BTreeMap<(usize, Partition), u64>,
     leaders: BTreeMap<(Partition, u64), usize>,
@@ -63,15 +66,23 @@ impl Checks {
             let applied: Applied =
                 get(&reader.view(), &applied::key(partition)).expect("rows check").expect("it has applied");
             assert_eq!(applied.position, position, "what is published is what is applied");
-            let Some((first, last)) = m.log.bounds(group(partition)).expect("a map") else {
-                continue;
-            };
-            assert!(last >= position.0, "applied is in the log");
-            let from = first.max(*seen + 1);
-            for entry in m.log.entries(group(partition), from, position.0 + 1, u64::MAX).expect("a map") {
-                let key = (partition, entry.index);
-                let known = self.committed.entry(key).or_insert_with(|| entry.clone());
-                assert_eq!(*known, entry, "a committed prefix of partition {} has changed", partition.0);
+            // After a snapshot the log may hold nothing.
+            if let Some((first, last)) = m.log.bounds(group(partition)).expect("a map") {
+                assert!(last >= position.0, "applied is in the log");
+                let from = first.max(*seen + 1);
+                for entry in m.log.entries(group(partition), from, position.0 + 1, u64::MAX).expect("a map") {
+                    let key = (partition, entry.index);
+                    let known = self.committed.entry(key).or_insert_with(|| entry.clone());
+                    assert_eq!(*known, entry, "a committed prefix of partition {} has changed", partition.0);
+                }
+            }
+            let replicas = shard.replicas(partition).expect("it lives here");
+            let sets = self.sets.entry(partition).or_default();
+            if sets.last_key_value().is_none_or(|(at, last)| *at < position.0 && *last != replicas) {
+                // The entry that made it so is one of those that were just applied.
+                let changes = self.committed.range((partition, *seen + 1)..=(partition, position.0));
+                let at = changes.filter(|(_, entry)| entry.kind == 2).map(|(key, _)| key.1).max();
+                sets.insert(at.unwrap_or(position.0), replicas);
             }
             let digest = *self.digests.entry((partition, position.0)).or_insert(applied.digest);
             assert_eq!(
@@ -84,34 +95,35 @@ impl Checks {
     }
 
     /// A client is told that its write is done.
-    pub fn acknowledged(
-        &mut self,
-        members: &mut [Member],
-        partition: Partition,
-        position: Position,
-        voters: usize,
-    ) {
+    pub fn acknowledged(&mut self, members: &mut [Member], partition: Partition, position: Position) {
         let told = self.told.entry(partition).or_default();
         *told = position.0.max(*told);
         let entry = self.committed.get(&(partition, position.0)).expect("acknowledged is applied");
         let holds = |m: &Member| {
             let log = m.log.durable();
+            let state = m.state.snapshot().expect("a map");
+            let applied: Option<Applied> = get(&state, &applied::key(partition)).expect("rows check");
             match log.bounds(group(partition)).expect("a map") {
                 // Compacted is in the state, which is synced before.
-                Some((first, _)) if first > position.0 => true,
-                Some((_, last)) if last >= position.0 => {
+                _ if applied.is_some_and(|applied| applied.position >= position) => true,
+                Some((first, last)) if first <= position.0 && last >= position.0 => {
                     let found = log.entries(group(partition), position.0, position.0 + 1, 1).expect("a map");
                     found[0] == *entry
                 }
                 _ => false,
             }
         };
-        let copies = members.iter().take(voters).filter(|m| holds(m)).count();
-        assert!(
-            copies > voters / 2,
-            "position {position} of partition {} is acknowledged, and on the disks of {copies} of {voters}",
-            partition.0
-        );
+        // Those who voted there; whoever became a voter since follows it.
+        let sets = &self.sets[&partition];
+        let set = sets.range(..=position.0).next_back().or(sets.first_key_value()).expect("somebody votes").1;
+        for voters in [&set.voters, &set.outgoing].into_iter().filter(|voters| !voters.is_empty()) {
+            let copies = voters.iter().filter(|&&voter| holds(&members[member_of(voter)])).count();
+            assert!(
+                copies > voters.len() / 2,
+                "position {position} of partition {} is acknowledged, and on the disks of {copies} of {voters:?}",
+                partition.0
+            );
+        }
     }
 
     /// What a read that begins now must see.

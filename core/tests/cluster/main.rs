@@ -5,5 +5,6 @@
 mod checks;
 mod disk;
 mod replication;
+mod snapshots;
 mod state;
 mod world;

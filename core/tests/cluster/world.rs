@@ -13,6 +13,8 @@ use gomer_core::rows::node::Flags;
 use gomer_core::shard::{
     Effect, Input, Message, PeerMessage, ReadPermit, ReplicaSet, Shard, ShardConfig, Ticket,
 };
+use gomer_core::store::StoreFault;
+use gomer_core::store::memtable::Checkpoint;
 use gomer_core::time::{Monotonic, Now, Time};
 use gomer_core::vnode::command::{Operation, Outcome, Step, Write};
 use gomer_core::vnode::query::{Answer, Query};
@@ -57,7 +59,12 @@ pub struct Member {
     skew: i64,
     pub paused_until: Duration,
     held: Vec<Event>,
+    /// A checkpoint under way.
+    checkpoint: Option<Checkpoint<SharedState>>,
 }
+
+/// What becomes of a message between two members: changed in place, and lost if it says so.
+pub type Meddle = Box<dyn FnMut(usize, usize, &mut PeerMessage) -> bool>;
 
 /// How unfriendly the network is, in percent and milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -96,14 +103,24 @@ pub struct World {
     pub checks: Checks,
     pub preferred: Option<usize>,
     pub log_slack: u64,
+    /// How seldom a turn is followed by a checkpoint; never if zero.
+    pub checkpoint_one_in: u64,
+    pub meddle: Option<Meddle>,
     /// Served reads.
     pub reads: usize,
     pub frames: usize,
+    /// Snapshots received by members that were killed since.
+    pub snapshots: u64,
     pub early: usize,
 }
 
 pub fn peer(member: usize, partition: Partition) -> u64 {
     (member as u64 + 1) * 1_000 + u64::from(partition.0) + 1
+}
+
+/// Where a replica lives.
+pub fn member_of(peer: u64) -> usize {
+    (peer / 1_000 - 1) as usize
 }
 
 impl World {
@@ -126,6 +143,7 @@ impl World {
             skew: rng.below(2_000) as i64 - 1_000,
             paused_until: Duration::ZERO,
             held: Vec::new(),
+            checkpoint: None,
         });
         let members: Vec<Member> = members.collect();
         let count = members.len();
@@ -146,8 +164,11 @@ impl World {
             checks: Checks::default(),
             preferred: None,
             log_slack: 20,
+            checkpoint_one_in: 0,
+            meddle: None,
             reads: 0,
             frames: 0,
+            snapshots: 0,
             early: 0,
         };
         for member in 0..count {
@@ -198,9 +219,10 @@ impl World {
     /// Kills a member: what it had in memory is gone, and what its disk had not synced.
     pub fn crash(&mut self, member: usize) {
         let m = &mut self.members[member];
-        m.shard = None;
+        self.snapshots += m.shard.take().map_or(0, |shard| shard.status().snapshots);
         m.log.crash();
         m.held.clear();
+        m.checkpoint = None;
         m.paused_until = Duration::ZERO;
         self.asked.retain(|_, asked| asked.0 != member);
     }
@@ -307,7 +329,7 @@ impl World {
     /// Turns until nothing happens any more.
     fn turns(&mut self, member: usize, mut inputs: Vec<Input>) {
         for _ in 0..1_000 {
-            if !self.turn(member, std::mem::take(&mut inputs)) {
+            if !self.turn(member, std::mem::take(&mut inputs)) || !self.is_up(member) {
                 return;
             }
             if !self.shard(member).has_work() {
@@ -326,7 +348,6 @@ impl World {
         }
         // Ten times likelier here than anywhere else.
         if self.checks.crashes_left > 0 && self.rng.below(self.checks.crash_one_in) == 0 {
-            self.checks.crashes_left -= 1;
             if self.bug == Some(Bug::AnsweredBeforeSync) {
                 // What should have waited for the disk leaves, and the disk never gets it.
                 let before = self.members[member].log.durable();
@@ -336,9 +357,7 @@ impl World {
                 }
                 self.members[member].log.put_back(before);
             }
-            self.crash(member);
-            let later = Duration::from_millis(50 + self.rng.below(1_500));
-            self.checks.down.push((self.time + later, member));
+            self.crash_for_a_while(member);
             return false;
         }
         let effects = self.shard(member).finish(turn).expect("the disk is whole");
@@ -346,7 +365,33 @@ impl World {
         for effect in effects {
             self.carry_out(member, effect);
         }
+        self.checkpoint(member);
         true
+    }
+
+    /// Checkpoints take a while; turns go on meanwhile.
+    fn checkpoint(&mut self, member: usize) {
+        if self.checkpoint_one_in == 0 || self.rng.below(self.checkpoint_one_in) > 0 {
+            return;
+        }
+        match self.members[member].checkpoint.take() {
+            None => self.members[member].checkpoint = self.shard(member).begin_checkpoint(),
+            Some(checkpoint) => {
+                let base = checkpoint.run().expect("the disk is whole");
+                // It is on disk, and nobody was told.
+                if self.checks.crashes_left > 0 && self.rng.below(self.checks.crash_one_in) == 0 {
+                    return self.crash_for_a_while(member);
+                }
+                self.shard(member).finish_checkpoint(base).expect("the disk is whole");
+            }
+        }
+    }
+
+    fn crash_for_a_while(&mut self, member: usize) {
+        self.checks.crashes_left -= 1;
+        self.crash(member);
+        let later = Duration::from_millis(50 + self.rng.below(1_500));
+        self.checks.down.push((self.time + later, member));
     }
 
     fn carry_out(&mut self, member: usize, effect: Effect) {
@@ -354,7 +399,7 @@ impl World {
             Effect::Done { ticket, result } => {
                 if let Some((_, partition, _)) = self.asked.remove(&ticket) {
                     if let Ok(outcome) = &result {
-                        self.checks.acknowledged(&mut self.members, partition, outcome.position, self.voters);
+                        self.checks.acknowledged(&mut self.members, partition, outcome.position);
                     }
                     self.answers.insert(ticket, Answered::Done(result));
                 }
@@ -375,6 +420,7 @@ impl World {
             Effect::ToPeer { member: to, messages } => {
                 self.frames += 1;
                 // As the wire would carry them.
+                let messages = self.meddled(member, to.0 as usize, messages);
                 let bytes = postcard::to_stdvec(&messages).expect("messages are plain data");
                 self.send(member, to.0 as usize, || {
                     Event::Peer(postcard::from_bytes(&bytes).expect("what was encoded is decoded"))
@@ -390,6 +436,13 @@ impl World {
             Effect::Suspect { partition, fault } => self.checks.suspect(member, partition, fault),
             Effect::Changed { .. } | Effect::MetaChanged { .. } => {}
         }
+    }
+
+    fn meddled(&mut self, from: usize, to: usize, messages: Vec<PeerMessage>) -> Vec<PeerMessage> {
+        let Some(meddle) = &mut self.meddle else { return messages };
+        let mut messages = messages;
+        messages.retain_mut(|message| meddle(from, to, message));
+        messages
     }
 
     fn bent(&mut self, message: Message) -> Message {
@@ -445,6 +498,33 @@ impl World {
         let input = Input::Write { ticket, partition, write: Box::new(write) };
         self.happen(member, Event::Begin(input));
         ticket
+    }
+
+    /// Writes at the member that leads, once.
+    pub fn write_at(&mut self, leader: usize, write: Write) {
+        let ticket = self.begin_write(leader, write);
+        self.millis(25);
+        let answer = self.answers.remove(&ticket);
+        assert!(matches!(answer, Some(Answered::Done(Ok(_)))), "{answer:?}");
+    }
+
+    /// A message arrives that somebody has kept.
+    pub fn deliver(&mut self, member: usize, message: PeerMessage) {
+        self.happen(member, Event::Peer(vec![message]));
+    }
+
+    /// A reader finds a row that does not check.
+    pub fn damaged(&mut self, member: usize, partition: Partition, fault: StoreFault) {
+        self.happen(member, Event::Begin(Input::Damaged { partition, fault }));
+    }
+
+    /// A whole checkpoint at once.
+    pub fn checkpoint_now(&mut self, member: usize) {
+        if let Some(checkpoint) = self.members[member].checkpoint.take() {
+            let base = checkpoint.run().expect("the disk is whole");
+            self.shard(member).finish_checkpoint(base).expect("the disk is whole");
+        }
+        self.shard(member).checkpoint().expect("the disk is whole");
     }
 
     /// Writes, wherever the leader is, and tries until it is done.
@@ -529,7 +609,9 @@ impl World {
 
     fn is_settled(&self) -> bool {
         let positions = self.positions();
-        positions.iter().all(|of| *of == positions[0])
+        let whole = |m: &Member| m.shard.as_ref().is_some_and(|s| s.status().receiving.is_empty());
+        self.members.iter().all(whole)
+            && positions.iter().all(|of| *of == positions[0])
             && self.partitions.all().all(|p| self.leader(p).is_some())
             && self.members.iter().all(|m| m.shard.as_ref().is_some_and(|s| s.status().steps == 0))
     }
