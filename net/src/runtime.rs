@@ -375,6 +375,9 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
             Effect::ReadIndex { .. } | Effect::ToPeer { .. } => {}
             Effect::Changed { app, root, .. } => self.inner.watchers.wake(app, root),
             Effect::MetaChanged { .. } => {}
+            Effect::Differs { partition, position, digests } => {
+                tracing::error!(partition = partition.0, %position, ?digests, "replicas have different rows");
+            }
             Effect::Suspect { partition, fault } => {
                 tracing::error!(partition = partition.0, %fault, "partition is read-only until it is repaired");
             }

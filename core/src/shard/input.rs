@@ -8,7 +8,7 @@ use crate::meta::command::MetaCommand;
 use crate::rows::channel::{Queue, StepNumber};
 use crate::store::StoreFault;
 use crate::vnode::command::{NumberedStep, Write, WriteResult};
-use crate::vnode::peer::PeerBody;
+use crate::vnode::peer::{PeerBody, ReplicaChange};
 
 /// Whom to answer: chosen by the driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +29,10 @@ pub enum Input {
     /// May this partition be read here, and from which position on? Asks a majority of its replicas,
     /// together with all that ask in the same turn. Answered with [`Effect::ReadIndex`].
     ReadIndex { ticket: Ticket, partition: Partition },
+    /// Other replicas of a partition from here on: one comes, one goes. A new voter has to be a learner first,
+    /// close behind and with equal rows, else [`Fault::Busy`]; also while another change is under way. Answered
+    /// with [`Effect::Done`]; until both sets agree, `Shard::replicas` still names the outgoing voters.
+    Change { ticket: Ticket, partition: Partition, change: ReplicaChange },
     /// A row of this partition did not check when somebody read it: its rows are not to be trusted. Other
     /// replicas' take their place, if there are others.
     Damaged { partition: Partition, fault: StoreFault },
@@ -92,6 +96,9 @@ pub enum Effect {
     Send { from: Partition, to: Partition, message: Message },
     /// A root changed: wake who waits for it.
     Changed { app: AppId, root: Root, position: Position },
+    /// Replicas have different rows at the same position: what each sums to, by Raft id. If a majority agrees
+    /// on others than this one's, [`Effect::Suspect`] follows. Say so loudly.
+    Differs { partition: Partition, position: Position, digests: Vec<(u64, u64)> },
     /// A vnode's rows cannot be trusted: it refuses writes until it is repaired. Say so loudly.
     Suspect { partition: Partition, fault: StoreFault },
     /// The metadata changed: load it again.

@@ -8,6 +8,7 @@
 //!
 //! Must never learn: who drives it.
 
+mod digests;
 mod input;
 mod reads;
 mod receiving;
@@ -212,6 +213,26 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
         self.peers.insert(peer, member);
     }
 
+    /// Names who should lead a partition, by Raft id. Its leader hands over when that one is ready.
+    pub fn prefer(&mut self, partition: Partition, peer: Option<u64>) {
+        if let Some(vnode) = self.vnodes.get_mut(&partition) {
+            vnode.prefer(peer);
+        }
+    }
+
+    /// The member is about to stop: with the next ticks leadership goes to others, where there are others
+    /// that are ready. `false` takes it back.
+    pub fn drain(&mut self, draining: bool) {
+        for vnode in self.vnodes.values_mut() {
+            vnode.drain(draining);
+        }
+    }
+
+    /// Whether nothing is led here that others could lead.
+    pub fn is_drained(&self) -> bool {
+        self.vnodes.values().all(Vnode::is_drained)
+    }
+
     /// Whether another turn would do something without any input.
     pub fn has_work(&self) -> bool {
         !self.busy.is_empty()
@@ -353,6 +374,17 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
                     self.busy.insert(partition);
                 }
                 None => effects.push(Effect::ReadIndex { ticket, result: Err(Fault::Unavailable) }),
+            },
+            Input::Change { ticket, partition, change } => match self.vnodes.get_mut(&partition) {
+                Some(vnode) if vnode.is_elsewhere() => {
+                    let leader = vnode.leader().and_then(|peer| self.peers.get(&peer).copied());
+                    effects.push(Effect::NotLeader { ticket, leader });
+                }
+                Some(vnode) => {
+                    vnode.change(now, ticket, &change, effects);
+                    self.busy.insert(partition);
+                }
+                None => effects.push(Effect::Done { ticket, result: Err(Fault::Unavailable) }),
             },
             Input::Damaged { partition, fault } => {
                 if let Some(vnode) = self.vnodes.get_mut(&partition).filter(|vnode| vnode.has_state()) {

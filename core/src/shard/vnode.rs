@@ -1,6 +1,9 @@
 //! One vnode in its shard: proposes what it is told, applies what is committed, sends what its outbox
 //! holds.
 
+mod compare;
+mod lead;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -20,12 +23,13 @@ use crate::rows::{Kind, Txn, get, pipe, timer};
 use crate::store::{Direction, GroupId, LogBatch, LogStore, StateRead, StoreFault};
 use crate::time::{Monotonic, Now, Time};
 use crate::vnode::apply::{self, Applier, Emitted, Kept};
-use crate::vnode::command::{Command, NumberedStep, Operation, Proposal, WRITE_BYTES_MAX, Write};
+use crate::vnode::command::{Command, NumberedStep, Operation, Outcome, Proposal, WRITE_BYTES_MAX, Write};
 use crate::vnode::group::{Committed, CommittedKind, Group, GroupConfig, Pending, Unheard};
 use crate::vnode::peer::{PeerBody, PeerMessages};
 use crate::vnode::snapshot::{ChunkFault, Transfer, Want};
 
 use super::ReplicaSet;
+use super::digests::Digests;
 use super::input::{Effect, Message, PeerMessage, Ticket};
 use super::reads::Reads;
 use super::receiving::{Progress, Receiving};
@@ -70,6 +74,14 @@ pub(super) struct Vnode {
     receiving: Option<Receiving>,
     /// A tick has passed since the last question for it.
     ask: bool,
+    digests: Digests,
+    /// Who should lead, by Raft id.
+    preferred: Option<u64>,
+    draining: bool,
+    /// Since when this replica has been live as the leader.
+    led_since: Option<Monotonic>,
+    /// When it last began to hand over.
+    handed_at: Option<Monotonic>,
     /// What others ask for, by Raft id.
     wants: BTreeMap<u64, Want>,
     /// Answers that need nothing on disk.
@@ -135,6 +147,11 @@ impl Vnode {
         Ok(Vnode {
             partition,
             partitions,
+            preferred: set.preferred.then_some(set.peer),
+            draining: false,
+            led_since: None,
+            handed_at: None,
+            digests: Digests::default(),
             reads: Reads::new(set.peer, rng.next_u64()),
             set,
             group,
@@ -307,6 +324,9 @@ impl Vnode {
         if let PeerBody::Transfer(transfer) = message.body {
             return self.transfer(now, message.from, transfer, effects);
         }
+        if let PeerBody::Digest { position, digest } = message.body {
+            return self.compared(message.from, Position(position), digest, effects);
+        }
         match self.group.step(message.from, message.body) {
             Ok(()) | Err(Unheard::Refused) => {}
             Err(Unheard::RolledBack) => {
@@ -465,6 +485,8 @@ impl Vnode {
         let next = Vnode::open(log, rows, self.partition, self.partitions, self.set.clone(), rng)?;
         let old = std::mem::replace(self, next);
         self.waiting = old.waiting;
+        self.prefer(old.preferred);
+        self.drain(old.draining);
         Ok(())
     }
 
@@ -502,6 +524,9 @@ impl Vnode {
         }
         self.group.tick();
         self.ask |= self.receiving.is_some();
+        if self.has_state() {
+            self.compare_resting(now, effects);
+        }
         if !self.group.is_alone() {
             self.waiting.tick(now.mono, effects);
             self.reads.tick(now.mono, effects);
@@ -509,6 +534,7 @@ impl Vnode {
         if !self.has_state() || !self.group.leads() || !self.live {
             return;
         }
+        self.yield_lead(now);
         self.outbox.tick(now.mono);
         let trimmable = self.outbox.trimmable();
         if !trimmable.is_empty() {
@@ -566,6 +592,7 @@ impl Vnode {
         self.pipes.clear();
         (self.timer, self.clock_proposed) = (None, false);
         (self.sweep_at, self.sweep_from) = (None, None);
+        (self.led_since, self.handed_at) = (None, None);
     }
 
     /// Adds what must be written to the turn's batch. Also returns messages to other replicas that need
@@ -618,6 +645,8 @@ impl Vnode {
             for entry in persisted.committed {
                 if let Err(fault) = self.apply(entry, txn, &mut emitted, effects) {
                     self.distrust(Lost::Rows, fault, effects);
+                }
+                if !self.has_state() {
                     break;
                 }
             }
@@ -652,7 +681,15 @@ impl Vnode {
                 let replicas = self.group.change(&change)?;
                 self.applied.voters.clone_from(&replicas.voters);
                 txn.put_local(replicas::key(self.partition), &replicas);
-                Err(Fault::Unavailable)
+                Ok(Outcome {
+                    position,
+                    time: self.applied.time,
+                    era: 0,
+                    rev: Position::ZERO,
+                    done: Vec::new(),
+                    overruled: Vec::new(),
+                    replayed: None,
+                })
             }
             CommittedKind::Command(data) => {
                 let command: Command = postcard::from_bytes(&data)
@@ -675,6 +712,7 @@ impl Vnode {
         };
         self.leadership.applied |= own;
         self.waiting.applied(entry.index, entry.term, result, effects);
+        self.compare_applied(effects);
         Ok(())
     }
 

@@ -34,6 +34,8 @@ const TAIL_BYTES: usize = 256 * 1024;
 const UNCOMMITTED_BYTES: u64 = 16 * READ_BYTES;
 /// Messages with entries on their way to one follower.
 const INFLIGHT_MESSAGES: usize = 64;
+/// Entries that a replica may be behind to take over, or to become a voter: soon sent.
+const CLOSE: u64 = 64;
 /// Stretches that one turn reads from the log store for slow followers of one group.
 const FETCHES: usize = 4;
 
@@ -234,6 +236,8 @@ impl Group {
     /// There are no rows any more, until the group is opened again: it follows and votes, and does not lead.
     pub fn lose_state(&mut self) {
         self.stateless = true;
+        // Whoever has rows is preferred.
+        self.node.raft.set_priority(-1);
         if self.leads() {
             self.resign();
         }
@@ -254,6 +258,19 @@ impl Group {
         let raft = &self.node.raft;
         let (term, commit) = (raft.term, raft.raft_log.committed);
         PeerBody::Appended { term, index: applied, commit, refused: None, echo: 0 }
+    }
+
+    /// Who of two with equal logs gets the vote: higher is preferred.
+    pub fn set_priority(&mut self, priority: i64) {
+        if !self.stateless {
+            self.node.raft.set_priority(priority);
+        }
+    }
+
+    /// Whether this leader hears a replica, and sees it close behind.
+    pub fn is_close(&self, peer: u64) -> bool {
+        let progress = self.node.raft.prs().get(peer);
+        self.leads() && progress.is_some_and(|p| p.recent_active && p.matched + CLOSE >= self.last())
     }
 
     /// Whether this leader knows that a replica has the log up to there.
@@ -340,17 +357,14 @@ impl Group {
         self.handed_over == self.term()
     }
 
-    /// The voter that holds most of the log, if it holds all of it: who can take over at once.
+    /// A voter that is close behind: who can take over soon.
     pub fn successor(&self, preferred: Option<u64>) -> Option<u64> {
-        let last = self.last();
         let voters = &self.node.store().conf.voters;
-        let fit = |&peer: &u64| {
-            let progress = self.node.raft.prs().get(peer);
-            peer != self.peer() && progress.is_some_and(|p| p.recent_active && p.matched == last)
-        };
+        let fit = |&peer: &u64| peer != self.peer() && self.is_close(peer);
+        let matched = |peer: u64| self.node.raft.prs().get(peer).map_or(0, |progress| progress.matched);
         preferred
             .filter(|peer| voters.contains(peer) && fit(peer))
-            .or_else(|| voters.iter().copied().filter(fit).min())
+            .or_else(|| voters.iter().copied().filter(fit).max_by_key(|&peer| matched(peer)))
     }
 
     /// A message from another replica. `at_most`: the last position whose commit it may speak of, for a

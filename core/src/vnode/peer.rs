@@ -46,6 +46,8 @@ pub enum PeerBody {
     ReadIndex { context: Vec<u8> },
     /// The answer.
     ReadAt { term: u64, index: u64, context: Vec<u8> },
+    /// What the sender's rows sum to at a position.
+    Digest { position: u64, digest: u64 },
     /// Of snapshots: not Raft's business until one is whole.
     Transfer(Transfer),
 }
@@ -131,7 +133,8 @@ impl ReplicaChange {
         Some(ReplicaChange { steps: steps.collect() })
     }
 
-    fn is_sound(&self) -> bool {
+    /// Whether each replica is named once, and there are not too many.
+    pub(crate) fn is_sound(&self) -> bool {
         let mut peers: Vec<u64> = self.steps.iter().map(|step| step.0).collect();
         peers.sort_unstable();
         peers.dedup();
@@ -151,7 +154,7 @@ impl PeerBody {
             | PeerBody::Voted { term, .. }
             | PeerBody::TakeOver { term }
             | PeerBody::ReadAt { term, .. } => Some(*term),
-            PeerBody::ReadIndex { .. } | PeerBody::Transfer(_) => None,
+            PeerBody::ReadIndex { .. } | PeerBody::Digest { .. } | PeerBody::Transfer(_) => None,
         }
     }
 
@@ -290,7 +293,7 @@ impl PeerBody {
                 message.index = index;
                 message.set_entries(vec![data_entry(context)].into());
             }
-            PeerBody::Transfer(_) => return None,
+            PeerBody::Digest { .. } | PeerBody::Transfer(_) => return None,
         }
         Some(message)
     }

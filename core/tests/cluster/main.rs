@@ -2,8 +2,11 @@
 
 #![allow(dead_code, reason = "the random schedules come next")]
 
+mod changes;
 mod checks;
+mod digests;
 mod disk;
+mod lead;
 mod replication;
 mod snapshots;
 mod state;

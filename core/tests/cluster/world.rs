@@ -17,6 +17,7 @@ use gomer_core::store::StoreFault;
 use gomer_core::store::memtable::Checkpoint;
 use gomer_core::time::{Monotonic, Now, Time};
 use gomer_core::vnode::command::{Operation, Outcome, Step, Write};
+use gomer_core::vnode::peer::{ReplicaChange, ReplicaRole};
 use gomer_core::vnode::query::{Answer, Query};
 use gomer_core::vnode::read;
 
@@ -51,6 +52,10 @@ pub struct Member {
     pub shard: Option<Shard<Disk, SharedState>>,
     pub log: Disk,
     pub state: SharedState,
+    /// It is of no group any more.
+    pub gone: bool,
+    /// How often its disk was replaced by an empty one.
+    pub incarnation: u64,
     boot: u64,
     booted_at: Duration,
     /// Parts in ten thousand that its clock is fast.
@@ -115,7 +120,11 @@ pub struct World {
 }
 
 pub fn peer(member: usize, partition: Partition) -> u64 {
-    (member as u64 + 1) * 1_000 + u64::from(partition.0) + 1
+    incarnate(member, 0, partition)
+}
+
+fn incarnate(member: usize, incarnation: u64, partition: Partition) -> u64 {
+    (member as u64 + 1) * 1_000 + incarnation * 100 + u64::from(partition.0) + 1
 }
 
 /// Where a replica lives.
@@ -136,6 +145,8 @@ impl World {
             shard: None,
             log: Disk { bug, ..Disk::default() },
             state: SharedState::default(),
+            gone: false,
+            incarnation: 0,
             boot: 0,
             booted_at: Duration::ZERO,
             drift: rng.below(2 * bound + 1) as i64 - bound as i64,
@@ -181,15 +192,17 @@ impl World {
         let voters: Vec<usize> = (0..self.voters).collect();
         let replicas = self.partitions.all().map(|partition| {
             let set = ReplicaSet {
-                peer: peer(member, partition),
+                peer: self.peer(member, partition),
                 voters: voters.iter().map(|&voter| peer(voter, partition)).collect(),
                 preferred: self.preferred == Some(member),
             };
             (partition, set)
         });
         let replicas = replicas.collect();
-        let peers = (0..self.members.len())
-            .flat_map(|m| self.partitions.all().map(move |p| (peer(m, p), MemberId(m as u64))));
+        let peers =
+            (0..self.members.len()).flat_map(|m| (0..9).map(move |incarnation| (m, incarnation))).flat_map(
+                |(m, inc)| self.partitions.all().map(move |p| (incarnate(m, inc, p), MemberId(m as u64))),
+            );
         ShardConfig {
             partitions: self.partitions,
             vnodes: self.partitions.all().collect(),
@@ -214,6 +227,80 @@ impl World {
         let boot = m.boot;
         self.checks.started(member);
         self.at(Duration::ZERO, member, Event::Tick { boot });
+    }
+
+    /// The replica of a partition that a member has now.
+    pub fn peer(&self, member: usize, partition: Partition) -> u64 {
+        incarnate(member, self.members[member].incarnation, partition)
+    }
+
+    /// Kills a member, and its disk is lost: it comes back as somebody else.
+    pub fn wipe(&mut self, member: usize) {
+        if self.is_up(member) {
+            self.crash(member);
+        }
+        let m = &mut self.members[member];
+        m.log = Disk { bug: self.bug, ..Disk::default() };
+        m.state = SharedState::default();
+        m.incarnation += 1;
+    }
+
+    /// Changes the replicas, wherever the leader is, and tries until it is done.
+    pub fn change(&mut self, partition: Partition, steps: &[(u64, ReplicaRole)]) {
+        for _ in 0..400 {
+            let leader = self.wait_for_leader(partition);
+            if self.try_change(leader, partition, steps).is_ok() {
+                for _ in 0..100 {
+                    self.millis(50);
+                    let leader = self.leader(partition);
+                    if leader.is_some_and(|l| self.shard(l).replicas(partition).unwrap().outgoing.is_empty())
+                    {
+                        return;
+                    }
+                }
+            }
+            self.millis(50);
+        }
+        panic!("a change is never done: {:?}", self.positions());
+    }
+
+    /// Asks a member to change the replicas.
+    pub fn begin_change(
+        &mut self,
+        member: usize,
+        partition: Partition,
+        steps: &[(u64, ReplicaRole)],
+    ) -> Ticket {
+        let ticket = self.ticket(member, partition, 0);
+        let change = ReplicaChange { steps: steps.to_vec() };
+        self.happen(member, Event::Begin(Input::Change { ticket, partition, change }));
+        ticket
+    }
+
+    /// A member is of no group any more: it does not come back.
+    pub fn gone(&mut self, member: usize) {
+        if self.is_up(member) {
+            self.crash(member);
+        }
+        self.members[member].gone = true;
+    }
+
+    /// Asks a member to change the replicas, once, and waits.
+    pub fn try_change(
+        &mut self,
+        member: usize,
+        partition: Partition,
+        steps: &[(u64, ReplicaRole)],
+    ) -> Result<(), Option<Fault>> {
+        let ticket = self.begin_change(member, partition, steps);
+        for _ in 0..60 {
+            match self.answers.remove(&ticket) {
+                Some(Answered::Done(result)) => return result.map(|_| ()).map_err(Some),
+                Some(_) => return Err(None),
+                None => self.millis(50),
+            }
+        }
+        Err(None)
     }
 
     /// Kills a member: what it had in memory is gone, and what its disk had not synced.
@@ -399,7 +486,7 @@ impl World {
             Effect::Done { ticket, result } => {
                 if let Some((_, partition, _)) = self.asked.remove(&ticket) {
                     if let Ok(outcome) = &result {
-                        self.checks.acknowledged(&mut self.members, partition, outcome.position);
+                        self.checks.acknowledged(&mut self.members, member, partition, outcome.position);
                     }
                     self.answers.insert(ticket, Answered::Done(result));
                 }
@@ -432,6 +519,9 @@ impl World {
                     let message = self.bent(message.clone());
                     self.send(member, other, || Event::Between { from, to, message: message.clone() });
                 }
+            }
+            Effect::Differs { partition, position, digests } => {
+                self.checks.differences.push((member, partition, position, digests));
             }
             Effect::Suspect { partition, fault } => self.checks.suspect(member, partition, fault),
             Effect::Changed { .. } | Effect::MetaChanged { .. } => {}
@@ -586,7 +676,7 @@ impl World {
         self.checks.down.clear();
         for member in 0..self.members.len() {
             self.members[member].paused_until = self.time;
-            if !self.is_up(member) {
+            if !self.is_up(member) && !self.members[member].gone {
                 self.start(member);
             }
         }
@@ -604,16 +694,20 @@ impl World {
             Some(shard) => shard.status().positions.iter().map(|(_, position)| position.0).collect(),
             None => Vec::new(),
         };
-        self.members.iter().map(of).collect()
+        self.members.iter().filter(|m| !m.gone).map(of).collect()
     }
 
     fn is_settled(&self) -> bool {
         let positions = self.positions();
         let whole = |m: &Member| m.shard.as_ref().is_some_and(|s| s.status().receiving.is_empty());
-        self.members.iter().all(whole)
+        self.members.iter().filter(|m| !m.gone).all(whole)
             && positions.iter().all(|of| *of == positions[0])
             && self.partitions.all().all(|p| self.leader(p).is_some())
-            && self.members.iter().all(|m| m.shard.as_ref().is_some_and(|s| s.status().steps == 0))
+            && self
+                .members
+                .iter()
+                .filter(|m| !m.gone)
+                .all(|m| m.shard.as_ref().is_some_and(|s| s.status().steps == 0))
     }
 
     pub fn id(&mut self) -> Id {

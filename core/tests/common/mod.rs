@@ -137,7 +137,10 @@ impl World {
                     panic!("partition {} is suspect: {fault}", partition.0)
                 }
                 Effect::Changed { .. } | Effect::MetaChanged { .. } => {}
-                Effect::NotLeader { .. } | Effect::ReadIndex { .. } | Effect::ToPeer { .. } => {
+                Effect::NotLeader { .. }
+                | Effect::ReadIndex { .. }
+                | Effect::ToPeer { .. }
+                | Effect::Differs { .. } => {
                     panic!("a group of one has nobody to talk to")
                 }
             }
