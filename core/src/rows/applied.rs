@@ -44,8 +44,23 @@ impl Eras {
         self.0.last().map_or(0, |era| era.tag)
     }
 
-    /// A new era begins. Who is of one that thereby falls out of the list is resynced.
+    /// An era is about to begin, at this position or before it: its tag is not known yet, and whatever is said from
+    /// here on is of no era.
+    pub(crate) fn prepare(&mut self, first: Position) {
+        if self.present() != 0 || self.0.is_empty() {
+            self.push(Era { tag: 0, first });
+        }
+    }
+
+    /// A new era begins, where it was prepared or else where it says. Who is of one that thereby falls out of the list is resynced.
     pub(crate) fn open(&mut self, era: Era) {
+        match self.0.last_mut() {
+            Some(prepared) if prepared.tag == 0 => prepared.tag = era.tag,
+            _ => self.push(era),
+        }
+    }
+
+    fn push(&mut self, era: Era) {
         self.0.push(era);
         let surplus = self.0.len().saturating_sub(ERAS_MAX);
         self.0.drain(..surplus);
@@ -76,6 +91,15 @@ impl Row for Applied {
 }
 
 impl Applied {
+    /// Passes over an entry of Raft's own: the first of a term. Where the term's leader opens an era, the era begins
+    /// here, not with the command that names it: what stood at this position on another disk is not of this log.
+    pub(crate) fn pass(&mut self, position: Position, term: u64) {
+        (self.position, self.term) = (position, term);
+        if self.voters.len() == 1 || self.history == 0 {
+            self.eras.prepare(position);
+        }
+    }
+
     /// Whether `position` was really reached under the era `tag`. Zero is no era's tag.
     pub fn knows(&self, tag: u32, position: Position) -> bool {
         position <= self.position && tag != 0 && self.eras.of(position) == tag
@@ -104,6 +128,24 @@ mod tests {
         assert!(!applied.knows(9, Position(901)), "not reached yet");
         assert!(!applied.knows(8, Position(3)));
         assert!(!applied.knows(0, Position(0)), "before the first era nothing was reached");
+    }
+
+    #[test]
+    fn an_era_begins_where_it_was_prepared_and_nothing_is_of_it_before_it_has_a_tag() {
+        let mut applied =
+            Applied { position: Position(500), history: 1, voters: vec![1], ..Applied::default() };
+        applied.eras.open(Era { tag: 7, first: Position(1) });
+        applied.pass(Position(501), 2);
+        applied.pass(Position(502), 3);
+        assert!(applied.knows(7, Position(500)) && !applied.knows(7, Position(501)));
+        assert!(!applied.knows(0, Position(502)));
+        applied.position = Position(503);
+        applied.eras.open(Era { tag: 9, first: Position(503) });
+        assert!(!applied.knows(7, Position(501)) && applied.knows(9, Position(501)));
+        // Where several replicas keep each other's word, a new leader begins nothing.
+        let mut three = Applied { voters: vec![1, 2, 3], ..applied };
+        three.pass(Position(504), 4);
+        assert!(three.knows(9, Position(504)));
     }
 
     #[test]

@@ -673,7 +673,7 @@ impl Vnode {
         let own = entry.term == self.leadership.term;
         let result = match entry.what {
             CommittedKind::Nothing => {
-                (self.applied.position, self.applied.term) = (position, entry.term);
+                self.applied.pass(position, entry.term);
                 Err(Fault::Unavailable)
             }
             CommittedKind::Change(change) => {
