@@ -410,6 +410,30 @@ async fn of_two_offline_edits_each_field_goes_to_the_later_one() {
     }
 }
 
+/// The member's clock was set back. What is written then has a time that is not before anything that was
+/// written earlier; a reply that was made by the wall clock alone said that the edit had lost, when it had won.
+/// Found by the simulator.
+#[tokio::test]
+async fn what_is_told_of_an_edit_is_what_came_of_it_also_after_the_clock_was_set_back() {
+    let kit = Kit::start().await;
+    let ann = kit.person("ann").await;
+    let post = publish(&kit, &ann, "Draft", "public").await;
+    kit.skip(Duration::from_secs(600));
+    let now = kit.host.cluster.now().wall;
+    let edit = |text: &str, ago: u64| {
+        let at = (now - Duration::from_secs(ago)).to_string();
+        let args = json!({ "id": post, "text": text });
+        json!({ "operations": [{ "op": kit.uuid(), "method": "post.update", "args": args, "editedAt": at }] })
+    };
+    kit.call("sync.push", Some(&ann.token), edit("First", 60)).await.expect(200);
+    kit.set_back(Duration::from_secs(300));
+    for (text, ago) in [("Second", 30), ("Too late", 45)] {
+        let told = kit.call("sync.push", Some(&ann.token), edit(text, ago)).await.expect(200);
+        let read = kit.call("post.get", Some(&ann.token), json!({ "id": post })).await.expect(200);
+        assert_eq!(told.json["results"][0]["value"]["text"], read.json["text"], "{text}: {}", told.text);
+    }
+}
+
 #[tokio::test]
 async fn a_batch_answers_each_call_and_stops_if_asked_to() {
     let kit = Kit::start().await;

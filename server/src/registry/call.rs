@@ -9,6 +9,7 @@ use std::time::Duration;
 use gomer_core::fault::Fault;
 use gomer_core::id::{Id, Position, Root};
 use gomer_core::meta::state::App;
+use gomer_core::rows::node::Node;
 use gomer_core::time::{Now, Time};
 use gomer_core::vnode::command::{OpKey, Outcome, Precondition, Write};
 use gomer_core::vnode::query::{Answer, Query};
@@ -215,6 +216,15 @@ impl Call {
             Some(rev) if rev == node.rev => Ok(Some(Precondition::NodeRev(id, node.node.rev))),
             Some(_) => Err(Problem::new(Code::StaleRevision).current(node.rev, entity).into()),
         }
+    }
+
+    /// When the device says that it edited this node, but no later than a write is sure to be that is made now: than
+    /// this member's clock, and than anything in the node. To be written with the edit, so that what is foreseen of
+    /// it here is what comes of it when it is applied, also after the clock was set back.
+    pub fn edited_in(&self, node: &Node) -> Option<Time> {
+        let latest = node.attrs.values().map(|attr| attr.stamp.time).max();
+        let sure = latest.map_or(self.now.wall, |latest| latest.max(self.now.wall));
+        self.edited.map(|edited| edited.min(sure))
     }
 
     /// Takes one call more from a bucket than the declaration says; for limits per account.

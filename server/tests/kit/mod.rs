@@ -124,7 +124,11 @@ impl Kit {
 
     /// Starts it with other edges than the cheap ones.
     pub async fn start_with(edges: Edges, mail: Arc<KeptMail>) -> Kit {
-        let clock = Arc::new(SkipClock { started: Instant::now(), skipped: AtomicU64::new(0) });
+        let clock = Arc::new(SkipClock {
+            started: Instant::now(),
+            skipped: AtomicU64::new(0),
+            behind: AtomicU64::new(0),
+        });
         let kit = Kit::on(edges, mail, clock, Disks::default(), 1).await;
         for (number, name) in ["one", "two"].into_iter().enumerate() {
             make_app(&kit.host, number as u8 + 1, name).await;
@@ -310,6 +314,11 @@ impl Kit {
         self.clock.skipped.fetch_add(span.as_millis() as u64, Ordering::Relaxed);
     }
 
+    /// Sets the member's wall clock back.
+    pub fn set_back(&self, span: Duration) {
+        self.clock.behind.fetch_add(span.as_millis() as u64, Ordering::Relaxed);
+    }
+
     /// Calls until the answer is as wanted: for what reaches another root by a step.
     pub async fn until(
         &self,
@@ -392,12 +401,15 @@ async fn make_app(host: &Host, number: u8, name: &str) {
 struct SkipClock {
     started: Instant,
     skipped: AtomicU64,
+    /// How far the wall clock was set back.
+    behind: AtomicU64,
 }
 
 impl Clock for SkipClock {
     fn now(&self) -> Now {
         let span = self.started.elapsed() + Duration::from_millis(self.skipped.load(Ordering::Relaxed));
-        Now { mono: Monotonic(span), wall: Time::from_millis(1_795_456_500_000) + span }
+        let behind = Duration::from_millis(self.behind.load(Ordering::Relaxed));
+        Now { mono: Monotonic(span), wall: Time::from_millis(1_795_456_500_000) + span - behind }
     }
 }
 

@@ -206,13 +206,14 @@ pub async fn patch_node(call: Call, args: PatchNode) -> Result<Reply<GraphNode>,
             .map(|(name, value)| (name.0.clone(), (!value.is_null()).then(|| value.to_string())))
             .collect();
         let mut reply = GraphNode { rev: Rev::Pending, created_at: None, updated_at: None, ..before };
+        let edited = call.edited_in(&view.node);
         for (name, json) in &attrs {
             let stamp = gomer_core::rows::node::Stamp {
-                time: call.edited.unwrap_or(call.now.wall).min(call.now.wall),
+                time: edited.unwrap_or(call.now.wall),
                 op: call.op.map_or(Id::NIL, |op| op.id),
             };
             // The same rule by which it will be applied: the later stamp wins.
-            if call.edited.is_some() && view.node.attrs.get(name).is_some_and(|old| old.stamp > stamp) {
+            if edited.is_some() && view.node.attrs.get(name).is_some_and(|old| old.stamp > stamp) {
                 continue;
             }
             match json {
@@ -226,7 +227,7 @@ pub async fn patch_node(call: Call, args: PatchNode) -> Result<Reply<GraphNode>,
         let write = call
             .on(root)
             .when(guard.unwrap_or(Precondition::NodeRev(id, view.node.rev)))
-            .op(Operation::PatchNode { id, attrs, edited: call.edited });
+            .op(Operation::PatchNode { id, attrs, edited });
         match call.write(write, reply).await {
             Err(stop) if stop.code() == Some(Code::StaleRevision) && !guarded => {}
             Err(stop) if stop.code() == Some(Code::StaleRevision) => {

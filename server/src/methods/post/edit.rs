@@ -73,7 +73,7 @@ pub async fn update(call: Call, args: UpdatePost) -> Result<Reply<Post>, Stop> {
         let mut write = call
             .on(root)
             .when(guard.unwrap_or(Precondition::NodeRev(id, view.node.rev)))
-            .op(Operation::PatchNode { id, attrs, edited: call.edited })
+            .op(Operation::PatchNode { id, attrs, edited: call.edited_in(&view.node) })
             .op(Operation::Append {
                 stream: REVISIONS,
                 id: derived("revision", id, view.node.rev),
@@ -156,9 +156,9 @@ async fn changes(
 /// The post as the server will have it, and the attributes to write: those that differ, and, if the device
 /// says when it edited, those whose stamp may move.
 fn merged(call: &Call, view: &NodeView, before: &Post, changes: &Changes) -> (Post, Changes) {
-    let now = call.now.wall;
+    let edited = call.edited_in(&view.node);
     let stamp = Stamp {
-        time: call.edited.map_or(Time::from_millis(u64::MAX), |edited| edited.min(now)),
+        time: edited.unwrap_or(Time::from_millis(u64::MAX)),
         op: call.op.map_or(Id::NIL, |op| op.id),
     };
     let mut node = view.node.clone();
@@ -179,10 +179,10 @@ fn merged(call: &Call, view: &NodeView, before: &Post, changes: &Changes) -> (Po
     };
     let mut changed = false;
     for (name, value) in changes {
-        changed |= put(name, value, call.edited.is_some());
+        changed |= put(name, value, edited.is_some());
     }
     if changed {
-        let edited_at = Timestamp(call.edited.map_or(now, |edited| edited.min(now)));
+        let edited_at = Timestamp(edited.unwrap_or(call.now.wall));
         put(EDITED_AT, &Some(json(&edited_at)), false);
     }
     let after = Post { rev: Rev::Pending, ..Post::from_node(before.id.0, &node, view.rev) };
