@@ -20,6 +20,7 @@ use crate::auth::password::{CheapHasher, PasswordHasher};
 use crate::limits::Limits;
 use crate::methods::graph::types::TypesCache;
 use crate::registry::Registry;
+use crate::signals::Signals;
 
 /// The process.
 pub struct Host {
@@ -37,6 +38,8 @@ pub struct Host {
     pub health: Health,
     /// Stands for the app in calls on `/v1/-/`.
     pub nowhere: Arc<App>,
+    /// What is so for a few seconds: who types, who is there.
+    pub signals: Signals,
     /// Hashes passwords.
     pub passwords: Arc<dyn PasswordHasher>,
     /// Takes mail.
@@ -74,6 +77,7 @@ impl Host {
             types: TypesCache::default(),
             health: Health::default(),
             nowhere: Arc::new(nowhere()),
+            signals: Signals::default(),
             passwords: edges.passwords,
             mailer: edges.mailer,
             fronts: Mutex::default(),

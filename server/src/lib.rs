@@ -20,6 +20,7 @@ pub mod problem;
 pub mod registry;
 pub mod roles;
 pub mod secrets;
+pub mod signals;
 pub mod store;
 #[cfg(test)]
 mod testing;

@@ -3,6 +3,8 @@
 //! An event's id is a cursor, so a connection that breaks is resumed where it was: nothing is kept for it here.
 //! Within a page only the last item has an id; who resumes may get the others again. A reader that is too
 //! slow is told to come back, and closed.
+//!
+//! Signals (who types, who is there) come in between, without an id: they are in no cursor.
 
 use std::time::Duration;
 
@@ -15,14 +17,16 @@ use gomer_net::http::sse::{SseClosed, SseEvent, SseSender, channel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::post::hydrate::Reader;
 use super::sync::item::Item;
 use super::sync::scopes::{self, Page, ROOTS_MAX};
-use super::sync::{RootName, open, seal, watch};
+use super::sync::{RootName, names, open, seal, watch, watched};
 use crate::cursor::{Cursors, Purpose, SyncPlace};
 use crate::model::SESSION;
 use crate::problem::{Code, Problem};
 use crate::registry::{Cache, Call, Caller, Method, Reply, Role, Stop};
-use crate::types::{Empty, List, Timestamp};
+use crate::signals::{Kind, Listening};
+use crate::types::{Empty, List, Timestamp, Uuid};
 
 /// The service's methods.
 pub fn methods() -> Vec<Method> {
@@ -32,7 +36,7 @@ pub fn methods() -> Vec<Method> {
             .errors(&[Code::CursorInvalid])
             .token_in_address()
             .produces("text/event-stream")
-            .about("Streams changes as they happen, from a cursor or from now on, as server-sent events."),
+            .about("Streams changes as they happen, from a cursor or from now on, as server-sent events; and who types or is there."),
         Method::procedure("realtime.getToken", get_token)
             .role(Role::User)
             .about("Gives a token for one `realtime.subscribe` of a client that cannot set headers."),
@@ -71,7 +75,7 @@ async fn subscribe(call: Call, args: Subscribe) -> Result<Reply<Item>, Stop> {
     let wanted: Option<Vec<Root>> = args.roots.map(|roots| roots.0.into_iter().map(|root| root.0).collect());
     let (sender, body) = channel(QUEUE);
     let outlet = Outlet { sender, patience: PATIENCE };
-    let live = Live { call, me, place, wanted, outlet, ready: false };
+    let live = Live { call, me, place, wanted, outlet, ready: false, heard: 0 };
     tokio::spawn(live.run());
     Ok(Reply::stream(body))
 }
@@ -85,6 +89,8 @@ struct Live {
     outlet: Outlet,
     /// Whether it was told that it is up to date.
     ready: bool,
+    /// The number of the last signal that was passed on.
+    heard: u64,
 }
 
 impl Live {
@@ -98,10 +104,13 @@ impl Live {
     async fn feed(&mut self) -> Result<(), SseClosed> {
         // Registered before the first look, so that nothing falls between the two.
         let watch = watch(&self.call, self.me, &self.place, self.wanted.as_deref());
+        let listening = self.listen();
         loop {
             while !self.page().await? {}
+            self.hear().await?;
             tokio::select! {
                 () = watch.changed() => {}
+                () = listening.heard() => {}
                 () = tokio::time::sleep(RECHECK) => {}
                 () = self.outlet.sender.closed() => return Err(SseClosed),
             }
@@ -133,6 +142,40 @@ impl Live {
         Ok(end || (!moved && items.is_empty()))
     }
 
+    fn listen(&self) -> Listening {
+        let roots = watched(self.me, &self.place, self.wanted.as_deref());
+        self.call.host.signals.listen(self.call.app.id, roots)
+    }
+
+    /// Passes on what was said at the roots that may be read as of the last page.
+    async fn hear(&mut self) -> Result<(), SseClosed> {
+        let roots: Vec<Root> = self.place.roots.iter().map(|followed| followed.root).collect();
+        let (mut heard, last) =
+            self.call.host.signals.since(self.call.app.id, &roots, self.call.cluster.now().mono, self.heard);
+        self.heard = last;
+        heard.retain(|(_, signal)| signal.profile != self.me);
+        if heard.is_empty() {
+            return Ok(());
+        }
+        let people = heard.iter().map(|(_, signal)| signal.profile);
+        let Ok(seen) = Reader::new(&self.call).profiles(people).await else { return Err(SseClosed) };
+        for (root, signal) in heard.into_iter().filter(|(_, signal)| seen.contains(&signal.profile)) {
+            let data = Heard {
+                signal: match signal.kind {
+                    Kind::Typing => "typing",
+                    Kind::Presence => "presence",
+                },
+                root: names::root(root),
+                profile: Uuid(signal.profile),
+                state: signal.state,
+                until: Timestamp(signal.until),
+            };
+            let data = serde_json::to_string(&data).expect("a signal is plain data, which JSON can hold");
+            self.outlet.send(&SseEvent { event: Some("signal"), id: None, data: Some(&data) }).await?;
+        }
+        Ok(())
+    }
+
     /// Whether the session that opened this is still there.
     async fn may_go_on(&self) -> bool {
         match self.call.caller {
@@ -142,6 +185,17 @@ impl Live {
             _ => true,
         }
     }
+}
+
+/// A signal as it is passed on.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Heard {
+    signal: &'static str,
+    root: String,
+    profile: Uuid,
+    state: &'static str,
+    until: Timestamp,
 }
 
 /// The way out to one reader: a bounded queue, and as much patience.

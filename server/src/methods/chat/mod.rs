@@ -5,7 +5,7 @@
 //! `chat:UUID`), and lists read its head. What is one member's own (the list of chats, how far they have read, what they
 //! deleted for themselves) stands in that member's root. [Record 11](../adr/0011-chats.md) tells why.
 //!
-//! Reading order: [`view`], [`seat`], [`open`], [`messages`], [`members`], [`read`], [`lists`].
+//! Reading order: [`view`], [`seat`], [`open`], [`messages`], [`members`], [`read`], [`lists`], [`typing`].
 //!
 //! Must never learn: how many members are connected, and where.
 
@@ -15,6 +15,7 @@ pub mod messages;
 pub mod open;
 pub mod read;
 pub mod seat;
+pub mod typing;
 pub mod update;
 pub mod view;
 
@@ -92,6 +93,11 @@ pub fn methods() -> Vec<Method> {
             .emits(&["chat.memberUpdated"])
             .errors(&[Code::NotFound, Code::Forbidden, Code::Invalid])
             .about("Makes a member an owner, a moderator or a plain member of a group."),
+        Method::procedure("chat.setTyping", typing::set)
+            .role(Role::User)
+            .emits(&["chat.typing"])
+            .errors(&[Code::NotFound, Code::Forbidden])
+            .about("Says for 5 s that I am writing something, to those members who are connected."),
         Method::procedure("chat.update", update::update)
             .role(Role::Owner)
             .idempotency(Idempotency::NaturalRev)

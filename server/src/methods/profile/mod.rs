@@ -2,6 +2,7 @@
 
 mod directory;
 mod handle;
+mod presence;
 pub mod relation;
 pub mod ties;
 mod update;
@@ -36,6 +37,13 @@ pub fn methods() -> Vec<Method> {
             .role(Role::User)
             .errors(&[Code::CursorInvalid])
             .about("Lists the people of the app, newest first."),
+        Method::query("profile.listPresence", presence::list)
+            .role(Role::User)
+            .about("Lists who of up to 200 profiles is there, as far as I may see them."),
+        Method::procedure("profile.setPresence", presence::set)
+            .role(Role::Owner)
+            .emits(&["presence.changed"])
+            .about("Says for a while that I am there, away or hidden; it is not stored, and ends by itself."),
         Method::procedure("profile.setHandle", handle::set)
             .role(Role::Owner)
             .idempotency(Idempotency::NaturalRev)

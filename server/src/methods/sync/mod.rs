@@ -169,12 +169,17 @@ async fn pull(call: Call, args: Pull) -> Result<Reply<Changes>, Stop> {
 
 /// Watches everything that this follower's next page depends on.
 pub fn watch(call: &Call, me: Id, place: &SyncPlace, wanted: Option<&[Root]>) -> gomer_net::watch::Watch {
+    call.cluster.watch(call.app.id, watched(me, place, wanted))
+}
+
+/// The roots that this follower's next page depends on.
+pub fn watched(me: Id, place: &SyncPlace, wanted: Option<&[Root]>) -> Vec<Root> {
     let known = place.roots.iter().map(|followed| followed.root).chain(place.refused.iter().copied());
     let mut roots: Vec<Root> = wanted.map_or_else(|| known.collect(), <[Root]>::to_vec);
     roots.push(Root::profile(me));
     roots.sort_unstable();
     roots.dedup();
-    call.cluster.watch(call.app.id, roots)
+    roots
 }
 
 /// What a new phone asks for.
