@@ -1,11 +1,13 @@
-//! Bodies: requests' are read whole, within limits of size and time; responses' know when they end.
+//! Bodies: requests' are read whole or piece by piece, within limits of size and time; responses' know when they
+//! end.
 
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
@@ -14,10 +16,12 @@ use super::drain::{Drain, Entered, Gauge};
 use super::life::{Life, Millis};
 use super::limits::Limits;
 use super::service::{Body, Refusal};
+use super::sized::SizedBody;
 use super::sse::SseBody;
 use super::timer::Alarm;
 
 /// Who wakes the reader of a body when the client sends nothing.
+#[derive(Debug)]
 pub(super) enum Wakes {
     /// The connection's alarm: over HTTP/1 the reader is polled whenever the connection is.
     Connection,
@@ -76,51 +80,111 @@ pub(super) async fn read(
     if body.size_hint().lower() > limit {
         return Err(Refusal::BodyTooLarge { limit });
     }
-    let mut reading =
-        Reading { limit, limits, life, wakes, share, got: Got::default(), started: None, alarm: None };
-    let result = poll_fn(|cx| reading.poll(&mut body, cx)).await;
-    if reading.started.is_some() {
-        life.body_ended();
-    }
-    result
+    let mut reading = Reading::new(limit, limits.body_timeout, limits, life, wakes);
+    let mut got = Got::default();
+    poll_fn(|cx| reading.poll_whole(&mut body, &mut got, share, cx)).await
 }
 
-struct Reading<'a, 'h> {
+/// A request's body that is read while the request is answered: one piece after another, as they come. At most the
+/// limit in all, at least at the least rate, within [`Limits::upload_timeout`]. What is not read when it is dropped
+/// is not read at all.
+#[derive(Debug)]
+pub struct BodyReader<'a> {
+    body: Incoming,
+    reading: Reading<'a>,
+}
+
+impl<'a> BodyReader<'a> {
+    pub(super) fn new(body: Incoming, limit: u64, limits: &'a Limits, life: &'a Life, wakes: Wakes) -> Self {
+        let reading = Reading::new(limit, limits.upload_timeout, limits, life, wakes);
+        BodyReader { body, reading }
+    }
+
+    /// How many bytes are announced at least.
+    pub fn announced(&self) -> u64 {
+        self.body.size_hint().lower()
+    }
+
+    /// The next piece; nothing at the end of the body. After a refusal there is nothing more.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+        if self.body.is_end_stream() {
+            return Ok(None);
+        }
+        poll_fn(|cx| self.reading.poll(&mut self.body, cx)).await
+    }
+}
+
+#[derive(Debug)]
+struct Reading<'a> {
     limit: u64,
+    timeout: Duration,
     limits: &'a Limits,
     life: &'a Life,
     wakes: Wakes,
-    share: &'a mut Share<'h>,
-    got: Got,
+    /// Bytes that have come.
+    bytes: u64,
     /// When the body was first waited for.
     started: Option<Millis>,
     alarm: Option<Alarm>,
 }
 
-impl Reading<'_, '_> {
-    fn poll(&mut self, body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Result<Bytes, Refusal>> {
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        if self.started.is_some() {
+            self.life.body_ended();
+        }
+    }
+}
+
+impl<'a> Reading<'a> {
+    fn new(limit: u64, timeout: Duration, limits: &'a Limits, life: &'a Life, wakes: Wakes) -> Reading<'a> {
+        Reading { limit, timeout, limits, life, wakes, bytes: 0, started: None, alarm: None }
+    }
+
+    fn poll_whole(
+        &mut self,
+        body: &mut Incoming,
+        got: &mut Got,
+        share: &mut Share<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Bytes, Refusal>> {
+        loop {
+            match self.poll(body, cx) {
+                Poll::Ready(Ok(Some(data))) => {
+                    if !share.grow(data.len() as u64, self.limits.body_memory_max) {
+                        return Poll::Ready(Err(Refusal::Busy));
+                    }
+                    got.push(data);
+                    // Without this, a body that is all here would cost one more wake-up.
+                    if body.is_end_stream() {
+                        return Poll::Ready(Ok(got.take()));
+                    }
+                }
+                Poll::Ready(Ok(None)) => return Poll::Ready(Ok(got.take())),
+                Poll::Ready(Err(refusal)) => return Poll::Ready(Err(refusal)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// The next piece.
+    fn poll(&mut self, body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Refusal>> {
         loop {
             match Pin::new(&mut *body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     // Trailers mean nothing here.
                     let Ok(data) = frame.into_data() else { continue };
-                    if self.got.bytes() + data.len() as u64 > self.limit {
+                    self.bytes += data.len() as u64;
+                    if self.bytes > self.limit {
                         return Poll::Ready(Err(Refusal::BodyTooLarge { limit: self.limit }));
                     }
-                    if !self.share.grow(data.len() as u64, self.limits.body_memory_max) {
-                        return Poll::Ready(Err(Refusal::Busy));
-                    }
-                    self.got.push(data);
-                    // Without this, a body that is all here would cost one more wake-up.
-                    if body.is_end_stream() {
-                        return Poll::Ready(Ok(self.got.take()));
-                    }
+                    return Poll::Ready(Ok(Some(data)));
                 }
                 Poll::Ready(Some(Err(_))) => {
                     // If the guard broke it off, it knows why.
                     return Poll::Ready(Err(self.life.take_refusal().unwrap_or(Refusal::BodyIncomplete)));
                 }
-                Poll::Ready(None) => return Poll::Ready(Ok(self.got.take())),
+                Poll::Ready(None) => return Poll::Ready(Ok(None)),
                 Poll::Pending => {
                     let now = self.life.now();
                     match self.check(now) {
@@ -138,13 +202,13 @@ impl Reading<'_, '_> {
         let started = *self.started.get_or_insert(now);
         let waited = now - started;
         let grace = self.limits.body_grace.as_millis() as Millis;
-        let timeout = self.limits.body_timeout.as_millis() as Millis;
+        let timeout = self.timeout.as_millis() as Millis;
         if waited >= timeout {
             return Err(Refusal::BodyTooSlow);
         }
         // The moment at which what has come will be too little.
         let rate = self.limits.body_rate_min.max(1);
-        let enough_for = grace.max(self.got.bytes().saturating_mul(1000) / rate);
+        let enough_for = grace.max(self.bytes.saturating_mul(1000) / rate);
         if waited > enough_for {
             return Err(Refusal::BodyTooSlow);
         }
@@ -159,9 +223,9 @@ impl Reading<'_, '_> {
                 Poll::Pending
             }
             Wakes::Own => {
-                let alarm = self.alarm.get_or_insert_with(|| {
-                    Alarm::after(std::time::Duration::from_millis(due.saturating_sub(now)))
-                });
+                let alarm = self
+                    .alarm
+                    .get_or_insert_with(|| Alarm::after(Duration::from_millis(due.saturating_sub(now))));
                 let rung = alarm.poll(cx);
                 if rung.is_ready() {
                     alarm.set(self.life.instant(due));
@@ -209,6 +273,7 @@ pub(super) struct Outgoing {
 
 enum Content {
     Full(Bytes),
+    Sized(Box<SizedBody>),
     Stream(Box<Stream>),
 }
 
@@ -216,6 +281,7 @@ impl Outgoing {
     pub(super) fn new(body: Body, mut in_flight: InFlight, drain: &Drain) -> Outgoing {
         let content = match body {
             Body::Full(bytes) => Content::Full(bytes),
+            Body::Sized(body) => Content::Sized(Box::new(body)),
             Body::Stream(body) => {
                 in_flight.entered = drain.enter(Gauge::Streams);
                 let handle = drain.clone();
@@ -235,26 +301,30 @@ impl Outgoing {
 
 impl hyper::body::Body for Outgoing {
     type Data = Bytes;
-    type Error = Infallible;
+    /// Of a body of known size that cannot be sent to its end; it breaks the connection off.
+    type Error = io::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match &mut self.content {
             Content::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Sized(body) => body.poll(cx).map(|piece| piece.map(|piece| piece.map(Frame::data))),
             Content::Stream(stream) => stream.poll(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&self.content, Content::Full(bytes) if bytes.is_empty())
+        match &self.content {
+            Content::Full(bytes) => bytes.is_empty(),
+            Content::Sized(body) => body.left() == 0,
+            Content::Stream(_) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Sized(body) => SizeHint::with_exact(body.left()),
             Content::Stream(_) => SizeHint::default(),
         }
     }
@@ -270,7 +340,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         // Listening once is enough: it is always the same task that polls.
         if !self.ended && (!self.listens || self.drain.begun()) {
             self.listens = true;
@@ -279,7 +349,7 @@ impl Stream {
                 self.body.end();
             }
         }
-        Pin::new(&mut self.body).poll_frame(cx)
+        Pin::new(&mut self.body).poll_frame(cx).map_err(|never| match never {})
     }
 }
 

@@ -178,7 +178,7 @@ fn turn_away<S: Service>(mut stream: TcpStream, shared: &Arc<Shared<S>>) {
 fn raw(response: &Response) -> Vec<u8> {
     let body: &[u8] = match &response.body {
         Body::Full(bytes) => bytes,
-        Body::Stream(_) => b"",
+        Body::Sized(_) | Body::Stream(_) => b"",
     };
     let mut out =
         format!("HTTP/1.1 {}\r\nconnection: close\r\ncontent-length: {}\r\n", response.status, body.len())

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{StatusCode, Version};
 use tokio::sync::Semaphore;
 
 use super::address;
-use super::body::{self, InFlight, Outgoing, Wakes};
+use super::body::{self, BodyReader, InFlight, Outgoing, Wakes};
 use super::counts::Count;
 use super::front::Shared;
 use super::io::REFUSED;
@@ -89,17 +90,23 @@ async fn answer<S: Service>(
     let path = head.uri.path();
     let limit = shared.service.body_limit(&head.method, path);
     let wakes = if h2 { Wakes::Own } else { Wakes::Connection };
-    // Held until the service has answered.
-    let mut share = shared.bodies.share();
-    let body = body::read(body, limit, &shared.limits, life, wakes, &mut share).await?;
-    let request = Request {
+    let streams = shared.service.streams(&head.method, path);
+    let mut request = Request {
         path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
         query: head.uri.query().map(str::to_owned),
         client: address::client(peer, &head.headers, &shared.limits.trusted_proxies),
         method: head.method,
         headers: head.headers,
-        body,
+        body: Bytes::new(),
     };
+    if streams {
+        shared.counts.add(Count::Requests);
+        let body = BodyReader::new(body, limit, &shared.limits, life, wakes);
+        return Ok(shared.service.stream(request, body).await);
+    }
+    // Held until the service has answered.
+    let mut share = shared.bodies.share();
+    request.body = body::read(body, limit, &shared.limits, life, wakes, &mut share).await?;
     shared.counts.add(Count::Requests);
     Ok(shared.service.call(request).await)
 }
@@ -155,7 +162,7 @@ fn render<S>(response: Response, in_flight: InFlight, shared: &Shared<S>, versio
     let (status, body) = if status.is_informational() {
         tracing::error!(status = status.as_u16(), "the service answered with an informational status");
         headers = HeaderMap::new();
-        (StatusCode::INTERNAL_SERVER_ERROR, Body::Full(bytes::Bytes::new()))
+        (StatusCode::INTERNAL_SERVER_ERROR, Body::Full(Bytes::new()))
     } else {
         (status, body)
     };

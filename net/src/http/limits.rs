@@ -22,6 +22,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Within which a body must have come.
     pub body_timeout: Duration,
+    /// The same for a body that is taken piece by piece. What has come by then is kept: uploads can be resumed.
+    pub upload_timeout: Duration,
     /// Slowest average rate of a body after `body_grace`, in bytes per second.
     pub body_rate_min: u64,
     /// How long a body may be slower than `body_rate_min`.
@@ -58,6 +60,7 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(30),
+            upload_timeout: Duration::from_secs(120),
             body_rate_min: 1024,
             body_grace: Duration::from_secs(5),
             write_timeout: Duration::from_secs(30),

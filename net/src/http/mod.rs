@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`service`] (the face), [`limits`], [`drain`], [`front`] (accepting),
 //! `connection` (one connection's life), [`guard`] (what hyper never gets to see), `handler` (one
-//! request's life), `body`, [`sse`]; [`json`] stands alone.
+//! request's life), `body`, [`sized`], [`sse`]; [`json`] stands alone.
 
 mod address;
 mod body;
@@ -21,15 +21,18 @@ pub mod json;
 mod life;
 pub mod limits;
 pub mod service;
+pub mod sized;
 pub mod sse;
 mod timer;
 
 pub use address::Cidr;
+pub use body::BodyReader;
 pub use counts::{Count, Counts};
 pub use drain::Drain;
 pub use front::Front;
 pub use limits::Limits;
 pub use service::{Body, Refusal, Request, Response, Service};
+pub use sized::{SizedBody, SizedSender};
 pub use sse::{SseBody, SseEvent, SseSender};
 pub(crate) use timer::now;
 pub use timer::{TaskExecutor, TaskTimer};

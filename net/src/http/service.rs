@@ -7,6 +7,8 @@ use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
 
+use super::body::BodyReader;
+use super::sized::SizedBody;
 use super::sse::SseBody;
 
 /// A request whose head was checked and whose body was read to its end.
@@ -56,6 +58,8 @@ impl Response {
 pub enum Body {
     /// Known as a whole.
     Full(Bytes),
+    /// Of a known size, sent piece by piece.
+    Sized(SizedBody),
     /// Server-sent events, until the sender, the client or a drain ends them.
     Stream(SseBody),
 }
@@ -81,6 +85,12 @@ impl From<String> for Body {
 impl From<&'static str> for Body {
     fn from(text: &'static str) -> Body {
         Body::Full(Bytes::from_static(text.as_bytes()))
+    }
+}
+
+impl From<SizedBody> for Body {
+    fn from(body: SizedBody) -> Body {
+        Body::Sized(body)
     }
 }
 
@@ -125,6 +135,17 @@ pub enum Refusal {
 pub trait Service: Send + Sync + 'static {
     /// Largest body accepted for this head, in bytes; asked before any of it is read.
     fn body_limit(&self, method: &Method, path: &str) -> u64;
+
+    /// Whether a request with this head is answered by [`Service::stream`].
+    fn streams(&self, _method: &Method, _path: &str) -> bool {
+        false
+    }
+
+    /// Answers one request whose body is read meanwhile, piece by piece, so that it need not fit into memory. The
+    /// request's own body is empty.
+    fn stream(&self, request: Request, _body: BodyReader<'_>) -> impl Future<Output = Response> + Send {
+        self.call(request)
+    }
 
     /// Answers one request. Dropped unfinished when the client goes away. A panic is caught, counted
     /// and answered with [`Refusal::Panicked`].

@@ -59,6 +59,7 @@ pub(crate) fn now() -> Instant {
 
 /// A wake-up that can be moved. It registers with the timer only when it was moved or has rung: the
 /// simulator's timer keeps one entry per poll, and a connection is polled far oftener than it rings.
+#[derive(Debug)]
 pub(super) struct Alarm {
     sleep: Pin<Box<tokio::time::Sleep>>,
     armed: bool,

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use gomer_net::http::{
-    Body, Counts, Drain, Front, Limits, Refusal, Request, Response, Service, SseEvent, sse,
+    Body, BodyReader, Counts, Drain, Front, Limits, Refusal, Request, Response, Service, SseEvent, sized, sse,
 };
 use hyper::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -39,7 +39,32 @@ impl Drop for Running {
 
 impl Service for Echo {
     fn body_limit(&self, _: &Method, path: &str) -> u64 {
-        if path == "/big" { 8 * 1024 * 1024 } else { 1024 }
+        if path == "/big" || path == "/store" { 8 * 1024 * 1024 } else { 1024 }
+    }
+
+    fn streams(&self, _: &Method, path: &str) -> bool {
+        path.starts_with("/store")
+    }
+
+    /// Tells how many pieces came, of how many bytes, or why there are no more.
+    async fn stream(&self, request: Request, mut body: BodyReader<'_>) -> Response {
+        assert!(request.body.is_empty());
+        let (mut pieces, mut bytes) = (0, 0);
+        loop {
+            match body.next().await {
+                Ok(Some(piece)) => (pieces, bytes) = (pieces + 1, bytes + piece.len()),
+                Ok(None) => {
+                    return Response::new(
+                        StatusCode::OK,
+                        format!("{bytes} bytes, more than one: {}", pieces > 1),
+                    );
+                }
+                Err(refusal) => {
+                    let Response { status, .. } = self.refuse(refusal);
+                    return Response::new(status, format!("{bytes} bytes, then {refusal:?}"));
+                }
+            }
+        }
     }
 
     async fn call(&self, request: Request) -> Response {
@@ -52,6 +77,20 @@ impl Service for Echo {
             "/client" => return Response::new(StatusCode::OK, request.client.to_string()),
             "/length" | "/big" => return Response::new(StatusCode::OK, request.body.len().to_string()),
             "/wide" => return Response::new(StatusCode::OK, vec![b'x'; 32 * 1024 * 1024]),
+            // All of what is announced, or less.
+            "/file" | "/short" => {
+                let (tx, body) = sized::channel(300_000);
+                let pieces = if request.path == "/file" { 3 } else { 2 };
+                tokio::spawn(async move {
+                    let _running = running;
+                    for _ in 0..pieces {
+                        if !tx.send(vec![b'f'; 100_000].into()).await {
+                            return;
+                        }
+                    }
+                });
+                return Response::new(StatusCode::OK, body);
+            }
             "/events" => {
                 let (tx, body) = sse::channel_with(2, Duration::from_millis(100));
                 tokio::spawn(async move {

@@ -260,6 +260,7 @@ impl Kit {
         let response = self.api.call(request).await;
         match response.body {
             Body::Stream(stream) => Ok(stream),
+            Body::Sized(_) => panic!("{address} gives a file"),
             Body::Full(bytes) => {
                 let text = String::from_utf8(bytes.to_vec()).expect("answers are text");
                 let json = serde_json::from_str(&text).unwrap_or(Value::Null);
