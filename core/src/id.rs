@@ -163,6 +163,14 @@ pub enum RootKind {
     Chat = 12,
     /// A reply to a post or to another reply.
     Reply = 13,
+    /// An upload and what became of it, with who uses it.
+    Media = 20,
+    /// Uploaded bytes, named by their hash, with the media that stand on them.
+    Blob = 21,
+    /// A photo with its counts and the people on it.
+    Photo = 22,
+    /// An album with its photos.
+    Album = 23,
 }
 
 impl RootKind {
@@ -178,6 +186,10 @@ impl RootKind {
             7 => RootKind::Misc,
             12 => RootKind::Chat,
             13 => RootKind::Reply,
+            20 => RootKind::Media,
+            21 => RootKind::Blob,
+            22 => RootKind::Photo,
+            23 => RootKind::Album,
             _ => return None,
         })
     }

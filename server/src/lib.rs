@@ -5,6 +5,7 @@
 
 pub mod app_settings;
 pub mod auth;
+pub mod blob;
 pub mod cursor;
 pub mod first_start;
 pub mod host;

@@ -22,6 +22,12 @@ pub const MUTE: NodeType = NodeType(8);
 pub const COUNTS: NodeType = NodeType(9);
 /// A chat; in its own root, with the root's id.
 pub const CHAT: NodeType = NodeType(20);
+/// An upload and what became of it; in its own root, with the root's id, never synced.
+pub const MEDIA: NodeType = NodeType(20);
+/// A photo; in its own root, with the root's id.
+pub const PHOTO: NodeType = NodeType(21);
+/// An album; in its own root, with the root's id.
+pub const ALBUM: NodeType = NodeType(22);
 
 /// Me to whom I follow.
 pub const FOLLOWS: LinkType = LinkType(1);
@@ -57,6 +63,22 @@ pub const CHAT_READ: LinkType = LinkType(22);
 pub const CHATS: LinkType = LinkType(23);
 /// Me to messages that I deleted for myself.
 pub const HIDDEN_MESSAGES: LinkType = LinkType(24);
+/// A media to what shows it; never synced.
+pub const MEDIA_USED_BY: LinkType = LinkType(20);
+/// A blob's root to its one object; never synced.
+pub const BLOB_OBJECT: LinkType = LinkType(21);
+/// A blob's root to the media that stand on it; never synced.
+pub const BLOB_USED_BY: LinkType = LinkType(22);
+/// What may have lost its last reference, for the sweep; never synced.
+pub const LITTER: LinkType = LinkType(23);
+/// A photo to who is on it.
+pub const SHOWS: LinkType = LinkType(24);
+/// The inverse, in the person's root.
+pub const SHOWN_IN: LinkType = LinkType(25);
+/// An album to its photos.
+pub const HOLDS: LinkType = LinkType(26);
+/// The inverse, in the photo's root.
+pub const HELD_BY: LinkType = LinkType(27);
 
 /// The home timeline, in the follower's root.
 pub const HOME: StreamId = StreamId(1);
@@ -70,6 +92,10 @@ pub const TAG: StreamId = StreamId(4);
 pub const REVISIONS: StreamId = StreamId(5);
 /// What was said in a chat, in the chat's root.
 pub const MESSAGES: StreamId = StreamId(20);
+/// Photos that a profile published, in its root.
+pub const PHOTOS: StreamId = StreamId(20);
+/// Albums that a profile made, in its root.
+pub const ALBUMS: StreamId = StreamId(21);
 
 /// Who joined the app, in its directory's root.
 pub const DIRECTORY: StreamId = StreamId(5);

@@ -9,7 +9,7 @@ use serde::Serializer;
 use crate::model;
 
 /// Names of Gomer's own node types.
-const NODES: [(NodeType, &str); 10] = [
+const NODES: &[(NodeType, &str)] = &[
     (model::PROFILE, "profile"),
     (model::POST, "post"),
     (model::DEVICE, "device"),
@@ -20,10 +20,13 @@ const NODES: [(NodeType, &str); 10] = [
     (model::MUTE, "mute"),
     (model::COUNTS, "counts"),
     (model::CHAT, "chat"),
+    (model::MEDIA, "media"),
+    (model::PHOTO, "photo"),
+    (model::ALBUM, "album"),
 ];
 
 /// Names of Gomer's own link types.
-const LINKS: [(LinkType, &str); 17] = [
+const LINKS: &[(LinkType, &str)] = &[
     (model::FOLLOWS, "follows"),
     (model::FOLLOWED_BY, "followedBy"),
     (model::REQUESTED, "requested"),
@@ -41,16 +44,26 @@ const LINKS: [(LinkType, &str); 17] = [
     (model::CHAT_READ, "chatRead"),
     (model::CHATS, "chats"),
     (model::HIDDEN_MESSAGES, "hiddenMessages"),
+    (model::MEDIA_USED_BY, "mediaUsedBy"),
+    (model::BLOB_OBJECT, "blobObject"),
+    (model::BLOB_USED_BY, "blobUsedBy"),
+    (model::LITTER, "litter"),
+    (model::SHOWS, "shows"),
+    (model::SHOWN_IN, "shownIn"),
+    (model::HOLDS, "holds"),
+    (model::HELD_BY, "heldBy"),
 ];
 
 /// Names of streams.
-const STREAMS: [(StreamId, &str); 6] = [
+const STREAMS: &[(StreamId, &str)] = &[
     (model::HOME, "home"),
     (model::PUBLISHED, "published"),
     (model::FEED, "feed"),
     (model::TAG, "tag"),
     (model::REVISIONS, "revision"),
     (model::MESSAGES, "message"),
+    (model::PHOTOS, "photos"),
+    (model::ALBUMS, "albums"),
 ];
 
 /// The type of the counts of link lists; a count's id is the name of its list's type.
@@ -66,17 +79,17 @@ pub fn is_own(name: &str) -> bool {
 
 /// Name of a node type.
 pub fn node(app: &App, ty: NodeType) -> Cow<'static, str> {
-    own(&NODES, ty).unwrap_or_else(|| declared(app, ty.0))
+    own(NODES, ty).unwrap_or_else(|| declared(app, ty.0))
 }
 
 /// Name of a link type.
 pub fn link(app: &App, ty: LinkType) -> Cow<'static, str> {
-    own(&LINKS, ty).unwrap_or_else(|| declared(app, ty.0))
+    own(LINKS, ty).unwrap_or_else(|| declared(app, ty.0))
 }
 
 /// Name of a stream, which is the type of its entries.
 pub fn stream(stream: StreamId) -> Cow<'static, str> {
-    own(&STREAMS, stream).unwrap_or_else(|| Cow::Owned(format!("stream-{}", stream.0)))
+    own(STREAMS, stream).unwrap_or_else(|| Cow::Owned(format!("stream-{}", stream.0)))
 }
 
 /// Name of a section that leaves the server.
@@ -128,6 +141,10 @@ fn kind(kind: RootKind) -> &'static str {
         RootKind::Misc => "misc",
         RootKind::Chat => "chat",
         RootKind::Reply => "reply",
+        RootKind::Media => "media",
+        RootKind::Blob => "blob",
+        RootKind::Photo => "photo",
+        RootKind::Album => "album",
     }
 }
 
