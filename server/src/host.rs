@@ -17,6 +17,7 @@ use gomer_net::http::Counts;
 use crate::app_settings::SettingsCache;
 use crate::auth::mail::{KeptMail, Mailer};
 use crate::auth::password::{CheapHasher, PasswordHasher};
+use crate::blob::Blobs;
 use crate::limits::Limits;
 use crate::methods::graph::types::TypesCache;
 use crate::registry::Registry;
@@ -44,6 +45,8 @@ pub struct Host {
     pub passwords: Arc<dyn PasswordHasher>,
     /// Takes mail.
     pub mailer: Arc<dyn Mailer>,
+    /// Keeps uploads.
+    pub blobs: Blobs,
     fronts: Mutex<Vec<(&'static str, Arc<Counts>)>>,
     calls: RwLock<BTreeMap<AppId, AtomicU64>>,
     open_api: OnceLock<Bytes>,
@@ -55,13 +58,15 @@ pub struct Edges {
     pub passwords: Arc<dyn PasswordHasher>,
     /// Takes mail.
     pub mailer: Arc<dyn Mailer>,
+    /// Keeps uploads.
+    pub blobs: Blobs,
 }
 
 impl Edges {
-    /// Passwords cost nothing, and mail is kept in memory: never for people's passwords.
+    /// Passwords cost nothing, mail and uploads are kept in memory: never for people's passwords.
     pub fn cheap() -> (Edges, Arc<KeptMail>) {
         let mail = Arc::new(KeptMail::default());
-        (Edges { passwords: Arc::new(CheapHasher), mailer: mail.clone() }, mail)
+        (Edges { passwords: Arc::new(CheapHasher), mailer: mail.clone(), blobs: Blobs::in_memory() }, mail)
     }
 }
 
@@ -80,6 +85,7 @@ impl Host {
             signals: Signals::default(),
             passwords: edges.passwords,
             mailer: edges.mailer,
+            blobs: edges.blobs,
             fronts: Mutex::default(),
             calls: RwLock::default(),
             open_api: OnceLock::new(),

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use gomer_core::id::Position;
 use gomer_core::time::Now;
 use gomer_net::http::json::{self, JsonFaultKind, JsonLimits};
-use gomer_net::http::{Refusal, Request, Response, Service};
+use gomer_net::http::{BodyReader, Refusal, Request, Response, Service};
 use hyper::Method as Verb;
 use hyper::header::{ALLOW, HeaderValue};
 
+use super::media::{self, Pieces};
 use super::now_and_then::NowAndThen;
 use super::target::{NO_APP, Target};
 use super::{conditions, cors, identity, probes, refusals, render};
@@ -155,6 +157,7 @@ impl Api {
             known: None,
             edited: None,
             last_event_id: conditions::one(&request.headers, &conditions::LAST_EVENT_ID)?.map(str::to_owned),
+            bytes: if method.takes_bytes { request.body.clone() } else { Bytes::new() },
             client: request.client,
             trace,
             seen: Arc::default(),
@@ -164,7 +167,11 @@ impl Api {
             return Err(Problem::new(Code::RateLimited).retry_after(retry_after_s).into());
         }
         call.authorize(method).await?;
-        let args = self.args(request)?;
+        let args = if method.takes_bytes {
+            RawArgs::Parameters(request.query.clone().unwrap_or_default())
+        } else {
+            self.args(request)?
+        };
         if method.kind == Kind::Procedure {
             call.op = conditions::operation(request, method.name)?;
             if method.key_required && call.op.is_none() {
@@ -238,7 +245,24 @@ impl Service for Api {
             Target::Method { app, method } => {
                 self.find(app, method).map_or(BODY_BYTES_MAX, |method| method.body_max)
             }
-            Target::Health | Target::Ready | Target::Metrics | Target::Unknown => BODY_BYTES_MAX,
+            Target::Media(path) if path.takes_bodies() => media::BODY_BYTES_MAX,
+            Target::Media(_) | Target::Health | Target::Ready | Target::Metrics | Target::Unknown => {
+                BODY_BYTES_MAX
+            }
+        }
+    }
+
+    fn streams(&self, verb: &Verb, path: &str) -> bool {
+        *verb == Verb::PUT && matches!(Target::of(path), Target::Media(path) if path.takes_bodies())
+    }
+
+    async fn stream(&self, request: Request, body: BodyReader<'_>) -> Response {
+        let (now, trace) = (self.host.cluster.now(), self.trace(&request));
+        match Target::of(&request.path) {
+            Target::Media(path) if self.side == Side::Public => {
+                media::answer(&self.host, path, &request, Pieces::Reader(body), now, trace).await
+            }
+            _ => render::problem(&Problem::new(Code::NotFound), trace),
         }
     }
 
@@ -248,6 +272,10 @@ impl Service for Api {
         let reads = matches!(request.method, Verb::GET | Verb::HEAD);
         match Target::of(&path) {
             Target::Method { app, method } => self.method(app, method, request, now, trace).await,
+            Target::Media(path) if self.side == Side::Public => {
+                let body = Pieces::Whole(std::mem::take(&mut request.body));
+                media::answer(&self.host, path, &request, body, now, trace).await
+            }
             Target::Health if reads => probes::health(),
             Target::Ready if reads => probes::ready(&self.host),
             Target::Metrics if reads && self.side == Side::Admin => probes::metrics(&self.host),
@@ -256,7 +284,9 @@ impl Service for Api {
                 response.headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
                 response
             }
-            Target::Metrics | Target::Unknown => render::problem(&Problem::new(Code::NotFound), trace),
+            Target::Media(_) | Target::Metrics | Target::Unknown => {
+                render::problem(&Problem::new(Code::NotFound), trace)
+            }
         }
     }
 

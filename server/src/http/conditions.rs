@@ -25,7 +25,12 @@ pub(super) fn operation(request: &Request, method: &str) -> Result<Option<OpKey>
         return Err(bad("`Idempotency-Key` is 1 to 255 visible characters; best a UUID."));
     }
     let id = key.parse().unwrap_or_else(|_| Id::derived("idempotency-key", key.as_bytes()));
-    Ok(Some(OpKey { id, fingerprint: fingerprint(method, &request.body) }))
+    // Where there are arguments in the address, they are part of what is asked.
+    let fingerprint = match request.query.as_deref() {
+        Some(query) if !query.is_empty() => fingerprint(&format!("{method}?{query}"), &request.body),
+        _ => fingerprint(method, &request.body),
+    };
+    Ok(Some(OpKey { id, fingerprint }))
 }
 
 /// Hash of method and body: the same operation id with another one is refused.

@@ -14,6 +14,7 @@ pub mod api;
 mod conditions;
 mod cors;
 mod identity;
+mod media;
 mod now_and_then;
 mod probes;
 pub(crate) mod refusals;

@@ -1,5 +1,7 @@
 //! What a path names.
 
+use super::media::MediaPath;
+
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target<'a> {
@@ -10,6 +12,8 @@ pub(super) enum Target<'a> {
         /// The method's name.
         method: &'a str,
     },
+    /// `/media/APP/FOLDER/NAME`: an address that needs no headers.
+    Media(MediaPath<'a>),
     /// `/healthz`.
     Health,
     /// `/readyz`.
@@ -33,6 +37,9 @@ impl<'a> Target<'a> {
                 }
                 _ => Target::Unknown,
             };
+        }
+        if let Some(rest) = path.strip_prefix("/media/") {
+            return MediaPath::of(rest).map_or(Target::Unknown, Target::Media);
         }
         match path {
             "/healthz" => Target::Health,

@@ -14,6 +14,7 @@ pub mod device;
 pub mod follow;
 pub mod graph;
 pub mod like;
+pub mod media;
 pub mod permission;
 pub mod post;
 pub mod profile;
@@ -38,6 +39,7 @@ pub fn all() -> Vec<Method> {
         follow::methods(),
         graph::methods(),
         like::methods(),
+        media::methods(),
         permission::methods(),
         post::methods(),
         profile::methods(),

@@ -84,7 +84,11 @@ fn operation(method: &Method, schemas: &Schemas) -> Value {
         "parameters": call_parameters(method, schemas),
         "responses": responses(method, schemas),
     });
-    if !by_get(method, schemas) {
+    if method.takes_bytes {
+        let schema = json!({ "type": "string", "format": "binary", "maxLength": method.body_max });
+        operation["requestBody"] =
+            json!({ "required": true, "content": { "application/octet-stream": { "schema": schema } } });
+    } else if !by_get(method, schemas) {
         let args = &schemas.args[method.name];
         // Who has nothing to say may leave the body out.
         let required = strings(schemas.resolve(args).get("required")).next().is_some();
@@ -116,7 +120,7 @@ fn call_parameters(method: &Method, schemas: &Schemas) -> Vec<Value> {
     if method.idempotency == Idempotency::NaturalRev {
         parameters.push(named("ifMatch"));
     }
-    if by_get(method, schemas) {
+    if by_get(method, schemas) || method.takes_bytes {
         let args = schemas.resolve(&schemas.args[method.name]);
         let required: Vec<&str> = strings(args.get("required")).collect();
         for (name, schema) in args.get("properties").and_then(Value::as_object).into_iter().flatten() {

@@ -10,9 +10,13 @@ use gomer::auth::argon2_pool::Argon2Pool;
 use gomer::auth::mail::Mailer;
 use gomer::auth::outbox::Outbox;
 use gomer::auth::smtp::SmtpRelay;
+use gomer::blob::Blobs;
+use gomer::blob::disk::DiskStore;
+use gomer::blob::workers::{Threads, Workers};
 use gomer::first_start;
 use gomer::host::{Edges, Host};
 use gomer::http::{Api, Side};
+use gomer::methods::media::sweep;
 use gomer::store::dir::{DataDir, DirFault, Format};
 use gomer::store::log::LogSettings;
 use gomer::store::reserve::Reserve;
@@ -39,7 +43,9 @@ pub async fn run(settings: Settings, json: bool) -> Result<(), End> {
     let host = make_host(&settings, member.cluster().clone(), &dir)?;
     host.show_front("public", public.counts());
     host.show_front("admin", admin.counts());
-    let watching = tokio::spawn(watch_space(member.clone(), dir.clone(), settings.reserve_bytes));
+    let watching =
+        tokio::spawn(watch_space(member.clone(), host.blobs.clone(), dir.clone(), settings.reserve_bytes));
+    let sweeping = tokio::spawn(sweep::run(host.clone(), SWEEP_EVERY));
     let credentials = first_start::run(&host, dir.path(), settings.demo)
         .await
         .map_err(|error| End::new(Exit::Failed, format!("{error:#}")))?;
@@ -68,7 +74,9 @@ pub async fn run(settings: Settings, json: bool) -> Result<(), End> {
     }
     drop(host);
     watching.abort();
+    sweeping.abort();
     let _ = watching.await;
+    let _ = sweeping.await;
     stop(member).await;
     tracing::info!("stopped");
     Ok(())
@@ -133,11 +141,23 @@ fn make_host(settings: &Settings, cluster: Cluster, dir: &DataDir) -> Result<Arc
             Arc::new(outbox.map_err(|error| failed("the outbox of mails", error))?)
         }
     };
-    Ok(Host::new(cluster, Edges { passwords: Arc::new(passwords), mailer }))
+    let store = DiskStore::open(&dir.path().join("blobs"))
+        .map_err(|error| failed("the directory of uploads", error))?;
+    let threads = |name: &str, threads: usize, queue: usize| -> Result<Arc<dyn Workers>, End> {
+        let threads = Threads::start(name, threads, queue);
+        Ok(Arc::new(threads.map_err(|error| failed("threads for uploads", error))?))
+    };
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let blobs = Blobs::new(
+        Arc::new(store),
+        threads("files", 4, FILES_QUEUE)?,
+        threads("pictures", cores.div_ceil(2), PICTURES_QUEUE)?,
+    );
+    Ok(Host::new(cluster, Edges { passwords: Arc::new(passwords), mailer, blobs }))
 }
 
 /// Looks at the free space, and has client writes refused while there is too little.
-async fn watch_space(member: Arc<Member>, dir: Arc<DataDir>, reserve_bytes: u64) {
+async fn watch_space(member: Arc<Member>, blobs: Blobs, dir: Arc<DataDir>, reserve_bytes: u64) {
     let mut reserve = Reserve::new(reserve_bytes);
     loop {
         match dir.space() {
@@ -147,6 +167,7 @@ async fn watch_space(member: Arc<Member>, dir: Arc<DataDir>, reserve_bytes: u64)
                     tracing::warn!(full, free_mb, "client writes are refused while the disk is full");
                 }
                 member.set_full(reserve.is_full());
+                blobs.set_full(reserve.is_full());
             }
             Err(fault) => tracing::warn!(%fault, "the free space cannot be told"),
         }
@@ -217,5 +238,11 @@ impl Ready {
 
 /// How long requests on the admin listener may take to end.
 const ADMIN_DRAIN: Duration = Duration::from_secs(2);
+/// Reads and writes of files that may wait.
+const FILES_QUEUE: usize = 256;
+/// Pictures and hashes of files that may wait.
+const PICTURES_QUEUE: usize = 32;
+/// How often it is looked for uploads that nobody needs.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const SPACE_EVERY: Duration = Duration::from_secs(2);
 const META_CACHE_BYTES: usize = 16 << 20;

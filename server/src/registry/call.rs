@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use gomer_core::fault::Fault;
 use gomer_core::id::{Id, Position, Root};
 use gomer_core::meta::state::App;
@@ -50,6 +51,8 @@ pub struct Call {
     pub edited: Option<Time>,
     /// From `Last-Event-ID`.
     pub last_event_id: Option<String>,
+    /// The body, of a method that takes bytes as they are.
+    pub bytes: Bytes,
     /// The address that asks.
     pub client: IpAddr,
     /// Names this call in logs and problems.
@@ -251,6 +254,7 @@ impl Call {
             known: None,
             edited: None,
             last_event_id: None,
+            bytes: Bytes::new(),
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             trace: Trace::default(),
             seen: Arc::default(),
@@ -261,7 +265,7 @@ impl Call {
     /// of that method are still to be checked (`Registry::run`).
     #[must_use]
     pub fn nested(&self, method: &Method, op: Option<OpKey>, if_match: Option<Rev>) -> Call {
-        Call { method: method.name, op, if_match, seen: Arc::default(), ..self.clone() }
+        Call { method: method.name, op, if_match, seen: Arc::default(), bytes: Bytes::new(), ..self.clone() }
     }
 }
 

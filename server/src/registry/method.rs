@@ -149,6 +149,8 @@ pub struct Method {
     /// Whether a single-use token in the address may stand for key and session: for clients that cannot set
     /// headers.
     pub token_in_address: bool,
+    /// Whether its body is bytes as they are, and its arguments stand in the address: a part of a file.
+    pub takes_bytes: bool,
     /// The type of its reply.
     pub produces: &'static str,
     /// What it counts.
@@ -207,6 +209,7 @@ impl Method {
             body_max: BODY_BYTES_MAX,
             key_required: false,
             token_in_address: false,
+            takes_bytes: false,
             produces: "application/json",
             stats: Stats::default(),
             handler: Box::new(move |call, args| match args.parse::<A>() {
@@ -295,6 +298,14 @@ impl Method {
     #[must_use]
     pub fn token_in_address(mut self) -> Method {
         self.token_in_address = true;
+        self
+    }
+
+    /// Its body is bytes as they are, at most so many; its arguments stand in the address.
+    #[must_use]
+    pub fn takes_bytes(mut self, bytes_max: u64) -> Method {
+        self.takes_bytes = true;
+        self.body_max = bytes_max;
         self
     }
 

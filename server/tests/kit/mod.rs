@@ -97,6 +97,29 @@ impl Answer {
     }
 }
 
+/// What came back from an address that needs no headers.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub bytes: Vec<u8>,
+    /// The size that is announced, of a file.
+    pub size: Option<u64>,
+}
+
+impl Fetched {
+    /// This very answer, if its status is as expected.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Fetched {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.bytes));
+        self
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
 /// Somebody who signed up.
 #[derive(Debug, Clone)]
 pub struct Person {
@@ -217,6 +240,49 @@ impl Kit {
         let answer = Answer { status: response.status.as_u16(), headers: response.headers, text, json };
         self.check_documented(side, &path, &answer);
         answer
+    }
+
+    /// A request without a key to any address: for those that need none. With the bytes of the answer.
+    pub async fn fetch(
+        &self,
+        verb: Method,
+        address: &str,
+        headers: &[(&'static str, &str)],
+        body: Bytes,
+    ) -> Fetched {
+        let mut request = self.bare(verb, address);
+        for (name, value) in headers {
+            let value = HeaderValue::from_str(value).expect("a test's header has a value");
+            request.headers.insert(HeaderName::from_static(name), value);
+        }
+        request.body = body;
+        let response = self.api.call(request).await;
+        let mut bytes = Vec::new();
+        let mut size = None;
+        match response.body {
+            Body::Full(full) => bytes = full.to_vec(),
+            Body::Sized(mut sized) => {
+                size = Some(sized.left());
+                while let Some(Ok(piece)) = sized.next().await {
+                    bytes.extend_from_slice(&piece);
+                }
+            }
+            Body::Stream(_) => panic!("{address} gives a stream"),
+        }
+        Fetched { status: response.status.as_u16(), headers: response.headers, bytes, size }
+    }
+
+    /// Calls a method of app `one` whose body is bytes as they are.
+    pub async fn send(&self, address: &str, token: Option<&str>, bytes: &[u8]) -> Answer {
+        let mut request = self.bare(Method::POST, &format!("/v1/one/{address}"));
+        let value = |text: &str| HeaderValue::from_str(text).expect("a test's header has a value");
+        request.headers.insert("gomer-key", value(&client_key("one")));
+        request.headers.insert("content-type", value("application/octet-stream"));
+        if let Some(token) = token {
+            request.headers.insert("authorization", value(&format!("Bearer {token}")));
+        }
+        request.body = Bytes::copy_from_slice(bytes);
+        self.ask(Side::Public, request).await
     }
 
     /// Whatever a test provokes: the OpenAPI document must list it for that method.

@@ -61,7 +61,7 @@ pub async fn update(call: Call, args: UpdatePost) -> Result<Reply<Post>, Stop> {
     loop {
         attempt += 1;
         let view = mine(&call, me, id).await?;
-        let before = Post::read(id, &view);
+        let before = Post::read(id, &view).shown(&call).await?;
         let guard = call.guard(id, &view, args.if_rev, &before)?;
         let guarded = guard.is_some();
         let (after, attrs) = merged(&call, &view, &before, &changes);
@@ -97,7 +97,7 @@ pub async fn update(call: Call, args: UpdatePost) -> Result<Reply<Post>, Stop> {
             Err(stop) if stop.code() == Some(Code::StaleRevision) && !guarded && attempt < ATTEMPTS => {}
             Err(stop) if stop.code() == Some(Code::StaleRevision) => {
                 let view = mine(&call, me, id).await?;
-                let now = Post::read(id, &view);
+                let now = Post::read(id, &view).shown(&call).await?;
                 return Err(crate::problem::Problem::new(Code::StaleRevision).current(view.rev, &now).into());
             }
             done => return done,
@@ -247,7 +247,7 @@ pub async fn delete(call: Call, args: DeletePost) -> Result<Reply<Deleted>, Stop
     }
     let view = mine(&call, me, id).await?;
     debug_assert_eq!(view.node.ty, POST);
-    let post = Post::read(id, &view);
+    let post = Post::read(id, &view).shown(&call).await?;
     let guard = call.guard(id, &view, args.if_rev, &post)?;
     let mut write = call
         .on(root)
@@ -255,5 +255,11 @@ pub async fn delete(call: Call, args: DeletePost) -> Result<Reply<Deleted>, Stop
         .op(Operation::DeleteNode { id: super::view::counts_id(id) });
     write.pre.extend(guard);
     write.steps = publish::retract(&post);
+    let place = crate::methods::media::references::Place::Post(args.id);
+    write.steps.extend(
+        post.attached
+            .iter()
+            .map(|attached| crate::methods::media::references::release(&call, attached, place)),
+    );
     call.write(write, deleted).await
 }

@@ -85,7 +85,8 @@ impl Reader {
             let Some(view) = node(id).filter(|view| view.node.ty == POST) else { continue };
             if self.sees(&view.node).await? {
                 let counts = node(counts_id(id)).map(|view| &view.node);
-                posts.push(Post { likes: Some(Likes::of(counts)), ..Post::read(id, view) });
+                let post = Post::read(id, view).with_media(&self.call, self.flags_of(view.author));
+                posts.push(Post { likes: Some(Likes::of(counts)), ..post });
             }
         }
         self.own_likes(&mut posts).await?;
@@ -162,6 +163,11 @@ impl Reader {
             return Sight::Nothing;
         }
         sight(self.viewer, Thing::profile(profile, standing.flags), standing.tie)
+    }
+
+    /// The marks of an author whose things were looked at before; none of anybody else.
+    pub fn flags_of(&self, author: Id) -> Flags {
+        self.standings.get(&author).map_or(Flags::default(), |standing| standing.flags)
     }
 
     fn standing(&self, author: Id) -> Standing {

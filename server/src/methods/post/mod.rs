@@ -23,7 +23,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::hydrate::Reader;
-use self::view::{Audience, MENTIONS_MAX, Place, Post, TAGS_MAX, TEXT_CHARS_MAX, Tag, WebAddress, counts_id};
+use self::view::{
+    Audience, MEDIA_MAX, MENTIONS_MAX, Place, Post, TAGS_MAX, TEXT_CHARS_MAX, Tag, WebAddress, counts_id,
+};
+use crate::methods::media;
 use crate::model::{COUNTS, POST, PUBLISHED, TAG};
 use crate::names::Handle;
 use crate::problem::Code;
@@ -38,7 +41,7 @@ pub fn methods() -> Vec<Method> {
             .idempotency(Idempotency::ClientId)
             .emits(&["post.created"])
             .errors(&[Code::IdTaken, Code::CursorExpired])
-            .about("Publishes text with link, place, mentions and tags, for an audience that is chosen per post."),
+            .about("Publishes text with media, link, place, mentions and tags, for an audience that is chosen per post."),
         Method::query("post.get", get)
             .role(Role::Anonymous)
             .errors(&[Code::NotFound])
@@ -74,8 +77,10 @@ pub fn methods() -> Vec<Method> {
 struct CreatePost {
     /// Its id, chosen by the caller.
     id: Uuid,
-    /// What it says.
-    text: Text<1, TEXT_CHARS_MAX>,
+    /// What it says. May be empty if it shows something.
+    text: Text<0, TEXT_CHARS_MAX>,
+    /// What it shows: finished uploads of the author's.
+    media: Option<List<Uuid, 0, MEDIA_MAX>>,
     /// Who may read it; if absent, whom the app's settings say.
     audience: Option<Audience>,
     /// Profiles that it mentions; if absent, those whose handles stand in the text after an `@`.
@@ -109,6 +114,12 @@ async fn create(call: Call, args: CreatePost) -> Result<Reply<Post>, Stop> {
     };
     post.link = args.link.map(|link| link.0);
     post.place = args.place;
+    let media = each_once(args.media.map_or(Vec::new(), |list| list.0));
+    if post.text.is_empty() && media.is_empty() {
+        return Err(Stop::invalid("/text", "length", "A post says or shows something."));
+    }
+    let place = media::references::Place::Post(args.id);
+    post.attached = media::references::claim(&call, me, &media, place, |at| format!("/media/{at}")).await?;
     let node = |id, ty, author, attrs| Operation::CreateNode {
         id,
         ty,
@@ -123,7 +134,7 @@ async fn create(call: Call, args: CreatePost) -> Result<Reply<Post>, Stop> {
         .op(node(id, POST, me, post.attrs()))
         .op(node(counts_id(id), COUNTS, Id::NIL, Vec::new()));
     write.steps = publish::publish(&post, call.cluster.mint(), settings.retention);
-    match call.write(write, post).await {
+    match call.write(write, post.shown(&call).await?).await {
         // Two calls with the same id at once: the other one was first.
         Err(stop) if stop.code() == Some(Code::IdTaken) => {
             made_before(&call, me, id).await?.ok_or_else(|| Code::IdTaken.into())
@@ -136,7 +147,7 @@ async fn create(call: Call, args: CreatePost) -> Result<Reply<Post>, Stop> {
 async fn made_before(call: &Call, me: Id, id: Id) -> Result<Option<Reply<Post>>, Stop> {
     match call.node_or_tombstone(Root::post(id), id).await? {
         (Some(view), _) if view.node.author == me && view.node.ty == POST => {
-            Ok(Some(Reply::new(Post::read(id, &view)).rev(view.rev)))
+            Ok(Some(Reply::new(Post::read(id, &view).shown(call).await?).rev(view.rev)))
         }
         (None, false) => Ok(None),
         _ => Err(Code::IdTaken.into()),

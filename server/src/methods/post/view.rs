@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gomer_core::id::{Id, Position};
+use gomer_core::id::{Id, Position, Root};
 use gomer_core::rows::node::{Flags, Node};
 use gomer_core::time::Time;
 use schemars::JsonSchema;
@@ -11,12 +11,17 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::words::tag_of;
 use crate::app_settings::DefaultAudience;
-use crate::registry::{NodeView, Rev};
+use crate::methods::media::facts::Media;
+use crate::methods::media::references::Attached;
+use crate::methods::media::seen::{MEDIA, life_of, show_all};
+use crate::registry::{Call, NodeView, Rev, Stop};
 use crate::types::{Text, Timestamp, Uuid};
 use crate::visibility;
 
 /// Most characters of a post.
 pub const TEXT_CHARS_MAX: usize = 5_000;
+/// Most media of a post.
+pub const MEDIA_MAX: usize = 10;
 /// Most people that a post mentions.
 pub const MENTIONS_MAX: usize = 50;
 /// Most tags of a post.
@@ -165,6 +170,12 @@ pub struct Post {
     /// Where it was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+    /// What it shows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<Media>,
+    /// The same as it is stored; from this, [`Post::media`] is made for whoever looks.
+    #[serde(skip)]
+    pub attached: Vec<Attached>,
     /// When it was published, by the server's clock.
     pub created_at: Timestamp,
     /// When it was last edited.
@@ -198,6 +209,8 @@ impl Post {
             tags: read(node, TAGS).unwrap_or_default(),
             link: read(node, LINK),
             place: read(node, PLACE),
+            media: Vec::new(),
+            attached: read(node, MEDIA).unwrap_or_default(),
             created_at: read(node, CREATED_AT).unwrap_or(Timestamp(node.created)),
             edited_at: read(node, EDITED_AT),
             rev,
@@ -217,7 +230,27 @@ impl Post {
         ];
         attrs.extend(self.link.as_ref().map(|link| (LINK.to_owned(), json(link))));
         attrs.extend(self.place.as_ref().map(|place| (PLACE.to_owned(), json(place))));
+        if !self.attached.is_empty() {
+            attrs.push((MEDIA.to_owned(), json(&self.attached)));
+        }
         attrs
+    }
+
+    /// With addresses of what it shows; its author has these marks.
+    #[must_use]
+    pub fn with_media(mut self, call: &Call, author: Flags) -> Post {
+        self.media = show_all(call, &self.attached, life_of(self.audience, author));
+        self
+    }
+
+    /// The same where the author was not looked at before.
+    pub async fn shown(self, call: &Call) -> Result<Post, Stop> {
+        if self.attached.is_empty() {
+            return Ok(self);
+        }
+        let author = self.author.0;
+        let profile = call.node(Root::profile(author), author).await?;
+        Ok(self.with_media(call, profile.map_or(Flags::default(), |view| view.node.flags)))
     }
 
     /// A post that is about to be made.
@@ -231,6 +264,8 @@ impl Post {
             tags: Vec::new(),
             link: None,
             place: None,
+            media: Vec::new(),
+            attached: Vec::new(),
             created_at: Timestamp(now),
             edited_at: None,
             rev: Rev::Pending,

@@ -29,7 +29,7 @@ pub async fn set(call: Call, args: SetHandle) -> Result<Reply<Profile>, Stop> {
     call.replay(root).await?;
     for attempt in 0..ATTEMPTS_MAX {
         let view = call.node(root, me).await?.ok_or_else(Stop::not_found)?;
-        let now = Profile::read(me, &view.node, view.rev);
+        let now = Profile::read(&call, me, &view.node, view.rev);
         let guard = call.guard(me, &view, args.if_rev, &now)?;
         let (mut credential, stored) = Credential::load(&call, me).await?.ok_or_else(Stop::not_found)?;
 

@@ -1,5 +1,6 @@
 //! `profile`: who people are, as others see them.
 
+mod avatar;
 mod directory;
 mod handle;
 mod presence;
@@ -44,6 +45,12 @@ pub fn methods() -> Vec<Method> {
             .role(Role::Owner)
             .emits(&["presence.changed"])
             .about("Says for a while that I am there, away or hidden; it is not stored, and ends by itself."),
+        Method::procedure("profile.setAvatar", avatar::set)
+            .role(Role::Owner)
+            .idempotency(Idempotency::NaturalRev)
+            .emits(&["profile.updated"])
+            .errors(&[Code::StaleRevision])
+            .about("Shows a finished upload as one's picture, or as the picture behind the profile; `null` takes it away."),
         Method::procedure("profile.setHandle", handle::set)
             .role(Role::Owner)
             .idempotency(Idempotency::NaturalRev)

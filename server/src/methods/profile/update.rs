@@ -65,7 +65,7 @@ pub async fn update(call: Call, args: UpdateProfile) -> Result<Reply<Profile>, S
     let view = call.node(root, me).await?.ok_or_else(Stop::not_found)?;
     let (if_rev, args_private) = (args.if_rev, args.private);
     let attrs = args.attrs()?;
-    let guard = call.guard(me, &view, if_rev, &Profile::read(me, &view.node, view.rev))?;
+    let guard = call.guard(me, &view, if_rev, &Profile::read(&call, me, &view.node, view.rev))?;
 
     let mut node = view.node.clone();
     for (name, json) in &attrs {
@@ -84,7 +84,7 @@ pub async fn update(call: Call, args: UpdateProfile) -> Result<Reply<Profile>, S
         let at = if node.flags == view.node.flags { 1 } else { 0 };
         write.ops.insert(at, Operation::FlagNode { id: me, set, clear });
     }
-    let mut profile = Profile::read(me, &node, Rev::Pending);
+    let mut profile = Profile::read(&call, me, &node, Rev::Pending);
     profile.counts = counts(&call, me).await?;
     call.write(write, profile).await
 }

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::relation::{Known, Relation, relations};
+use crate::methods::media::facts::{Life, Media};
+use crate::methods::media::references::Attached;
+use crate::methods::media::seen::{AVATAR, COVER};
 use crate::model::{ADMIN_ROLE, BLOCKED_BY, BLOCKS, FOLLOWED_BY, FOLLOWS, MODERATOR_ROLE, PROFILE};
 use crate::registry::{Call, Caller, NodeView, Rev, Stop};
 use crate::roles::held;
@@ -50,7 +53,7 @@ pub struct ProfileCounts {
     pub following: u64,
 }
 
-/// A profile. Of a private one, strangers see the outline: neither text, links nor fields.
+/// A profile. Of a private one, strangers see the outline: neither text, cover, links nor fields.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
@@ -67,6 +70,12 @@ pub struct Profile {
     /// What it says about itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
+    /// Its picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<Media>,
+    /// The picture behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover: Option<Media>,
     /// Its links.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<ProfileLink>,
@@ -91,7 +100,12 @@ pub struct Profile {
 
 impl Profile {
     /// All of a profile's node, without counts and relation.
-    pub fn read(id: Id, node: &Node, rev: Rev) -> Profile {
+    pub fn read(call: &Call, id: Id, node: &Node, rev: Rev) -> Profile {
+        let private = node.flags.has(Flags::PRIVATE);
+        let picture = |name: &str, life: Life| {
+            let attached: Attached = attr(node, name)?;
+            attached.facts.show(&call.app, attached.id.0, life, call.now.wall)
+        };
         let fields = node.attrs.iter().filter_map(|(name, attr)| {
             let name = name.strip_prefix(FIELD)?;
             Some((name.to_owned(), serde_json::from_str(attr.json.as_deref()?).ok()?))
@@ -102,9 +116,12 @@ impl Profile {
             handle: attr(node, HANDLE),
             name: attr(node, NAME),
             about: attr(node, ABOUT),
+            // Everybody sees it, also of a private profile.
+            avatar: picture(AVATAR, Life::ForGood),
+            cover: picture(COVER, if private { Life::Day } else { Life::ForGood }),
             links: attr(node, LINKS).unwrap_or_default(),
             fields: fields.collect(),
-            private: node.flags.has(Flags::PRIVATE),
+            private,
             guest: attr(node, GUEST).unwrap_or(false),
             banned: node.flags.has(Flags::BANNED),
             created_at: Timestamp(node.created),
@@ -114,7 +131,7 @@ impl Profile {
     }
 
     fn outlined(self) -> Profile {
-        Profile { about: None, links: Vec::new(), fields: BTreeMap::new(), ..self }
+        Profile { about: None, cover: None, links: Vec::new(), fields: BTreeMap::new(), ..self }
     }
 }
 
@@ -216,7 +233,7 @@ impl<'a> People<'a> {
         sight: Sight,
         known: Option<Known>,
     ) -> Result<Profile, Stop> {
-        let mut profile = Profile::read(id, &node.node, node.rev);
+        let mut profile = Profile::read(self.call, id, &node.node, node.rev);
         profile.counts = counts(self.call, id).await?;
         profile.relation = known.map(|known| known.told());
         Ok(if sight == Sight::Whole { profile } else { profile.outlined() })
