@@ -23,11 +23,11 @@ pub const COUNTS: NodeType = NodeType(9);
 /// A chat; in its own root, with the root's id.
 pub const CHAT: NodeType = NodeType(20);
 /// An upload and what became of it; in its own root, with the root's id, never synced.
-pub const MEDIA: NodeType = NodeType(20);
+pub const MEDIA: NodeType = NodeType(60);
 /// A photo; in its own root, with the root's id.
-pub const PHOTO: NodeType = NodeType(21);
+pub const PHOTO: NodeType = NodeType(61);
 /// An album; in its own root, with the root's id.
-pub const ALBUM: NodeType = NodeType(22);
+pub const ALBUM: NodeType = NodeType(62);
 
 /// Me to whom I follow.
 pub const FOLLOWS: LinkType = LinkType(1);
@@ -64,21 +64,21 @@ pub const CHATS: LinkType = LinkType(23);
 /// Me to messages that I deleted for myself.
 pub const HIDDEN_MESSAGES: LinkType = LinkType(24);
 /// A media to what shows it; never synced.
-pub const MEDIA_USED_BY: LinkType = LinkType(20);
+pub const MEDIA_USED_BY: LinkType = LinkType(60);
 /// A blob's root to its one object; never synced.
-pub const BLOB_OBJECT: LinkType = LinkType(21);
+pub const BLOB_OBJECT: LinkType = LinkType(61);
 /// A blob's root to the media that stand on it; never synced.
-pub const BLOB_USED_BY: LinkType = LinkType(22);
+pub const BLOB_USED_BY: LinkType = LinkType(62);
 /// What may have lost its last reference, for the sweep; never synced.
-pub const LITTER: LinkType = LinkType(23);
+pub const LITTER: LinkType = LinkType(63);
 /// A photo to who is on it.
-pub const SHOWS: LinkType = LinkType(24);
+pub const SHOWS: LinkType = LinkType(64);
 /// The inverse, in the person's root.
-pub const SHOWN_IN: LinkType = LinkType(25);
+pub const SHOWN_IN: LinkType = LinkType(65);
 /// An album to its photos.
-pub const HOLDS: LinkType = LinkType(26);
+pub const HOLDS: LinkType = LinkType(66);
 /// The inverse, in the photo's root.
-pub const HELD_BY: LinkType = LinkType(27);
+pub const HELD_BY: LinkType = LinkType(67);
 
 /// The home timeline, in the follower's root.
 pub const HOME: StreamId = StreamId(1);
@@ -93,9 +93,9 @@ pub const REVISIONS: StreamId = StreamId(5);
 /// What was said in a chat, in the chat's root.
 pub const MESSAGES: StreamId = StreamId(20);
 /// Photos that a profile published, in its root.
-pub const PHOTOS: StreamId = StreamId(20);
+pub const PHOTOS: StreamId = StreamId(60);
 /// Albums that a profile made, in its root.
-pub const ALBUMS: StreamId = StreamId(21);
+pub const ALBUMS: StreamId = StreamId(61);
 
 /// Who joined the app, in its directory's root.
 pub const DIRECTORY: StreamId = StreamId(5);
