@@ -82,8 +82,7 @@ impl Signals {
         app: AppId,
         root: Root,
         now: Now,
-        kind: Kind,
-        profile: Id,
+        (kind, profile): (Kind, Id),
         state: &'static str,
         life: Duration,
     ) {
@@ -204,8 +203,8 @@ mod tests {
     #[test]
     fn a_signal_ends_by_itself_and_the_newest_counts() {
         let signals = Signals::default();
-        signals.put(APP, ROOM, at(0), Kind::Typing, ANN, "active", LIFE);
-        signals.put(APP, ROOM, at(1_000), Kind::Typing, ANN, "idle", LIFE);
+        signals.put(APP, ROOM, at(0), (Kind::Typing, ANN), "active", LIFE);
+        signals.put(APP, ROOM, at(1_000), (Kind::Typing, ANN), "idle", LIFE);
         let (new, last) = signals.since(APP, &[ROOM], at(2_000).mono, 0);
         assert_eq!(new.iter().map(|(_, signal)| signal.state).collect::<Vec<_>>(), ["idle"]);
         assert!(signals.since(APP, &[ROOM], at(2_000).mono, last).0.is_empty(), "told once");
@@ -218,14 +217,14 @@ mod tests {
     fn memory_is_bounded_and_given_back() {
         let signals = Signals::default();
         for n in 0..1_000 {
-            signals.put(APP, ROOM, at(0), Kind::Typing, who(n), "active", LIFE);
+            signals.put(APP, ROOM, at(0), (Kind::Typing, who(n)), "active", LIFE);
         }
         let (held, _) = signals.since(APP, &[ROOM], at(0).mono, 0);
         assert_eq!(held.len(), PER_ROOT_MAX);
         assert_eq!(held.last().map(|(_, signal)| signal.profile), Some(who(999)), "the newest stay");
         for n in 0..1_000 {
             let elsewhere = Root::chat(who(n));
-            signals.put(APP, elsewhere, at(u64::from(n) * 1_000), Kind::Typing, ANN, "active", LIFE);
+            signals.put(APP, elsewhere, at(u64::from(n) * 1_000), (Kind::Typing, ANN), "active", LIFE);
         }
         assert!(signals.rooms().by_root.len() <= 5 + SWEEP_EVERY as usize, "what has ended is swept");
     }
@@ -234,10 +233,10 @@ mod tests {
     async fn who_listens_is_woken_and_who_stops_leaves_nothing() {
         let signals = Signals::default();
         let listening = signals.listen(APP, vec![ROOM]);
-        signals.put(APP, ROOM, at(0), Kind::Presence, ANN, "online", LIFE);
+        signals.put(APP, ROOM, at(0), (Kind::Presence, ANN), "online", LIFE);
         listening.heard().await;
         assert_eq!(signals.since(APP, &[ROOM], at(1).mono, 0).0.len(), 1);
-        signals.put(APP, Root::profile(ANN), at(0), Kind::Presence, ANN, "online", LIFE);
+        signals.put(APP, Root::profile(ANN), at(0), (Kind::Presence, ANN), "online", LIFE);
         let elsewhere = tokio::time::timeout(Duration::from_millis(20), listening.heard()).await;
         assert!(elsewhere.is_err(), "another root's");
         drop(listening);

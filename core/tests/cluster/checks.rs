@@ -15,6 +15,9 @@ use gomer_core::store::{Direction, GroupId, LogEntry, LogStore, StateRead, State
 
 use crate::world::{Member, member_of};
 
+/// Where replicas differ: who says so, of which partition, at which position, and each replica's digest.
+pub type Difference = (usize, Partition, Position, Vec<(u64, u64)>);
+
 #[derive(Debug, Default)]
 pub struct Checks {
     /// The log of each partition, as somebody has applied it.
@@ -30,7 +33,7 @@ pub struct Checks {
     /// The latest position that anybody was told of.
     told: BTreeMap<Partition, u64>,
     pub suspects: Vec<(usize, Partition, StoreFault)>,
-    pub differences: Vec<(usize, Partition, Position, Vec<(u64, u64)>)>,
+    pub differences: Vec<Difference>,
     /// Rows were changed on purpose: the members themselves must notice.
     pub tolerant: bool,
     pub crashes_left: u64,

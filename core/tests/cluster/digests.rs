@@ -18,7 +18,7 @@ fn tamper(world: &mut World, member: usize, id: Id) {
     let state = world.members[member].state.snapshot().unwrap();
     let mut row: Node = get(&state, &key).unwrap().expect("it is there");
     row.author = Id::NIL;
-    let batch = StateBatch { rows: [(key.clone(), Some(seal(&key, &row)))].into() };
+    let batch = StateBatch::from_iter([(key.clone(), Some(seal(&key, &row)))]);
     world.members[member].state.commit(&batch).unwrap();
     // A restart reads it, and nothing else of the past.
     world.crash(member);

@@ -53,7 +53,7 @@ pub async fn set(call: Call, args: SetTyping) -> Result<Reply<Typing>, Stop> {
     let now = call.cluster.now();
     if seat.chat(&call).await?.0.member_count <= SMALL_CHAT_MEMBERS {
         let state = if args.typing { "active" } else { "idle" };
-        call.host.signals.put(call.app.id, Root::chat(seat.id), now, Kind::Typing, me, state, LIFE);
+        call.host.signals.put(call.app.id, Root::chat(seat.id), now, (Kind::Typing, me), state, LIFE);
     }
     Ok(Reply::new(Typing { chat: args.chat, typing: args.typing, until: Timestamp(now.wall + LIFE) }))
 }

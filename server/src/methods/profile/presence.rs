@@ -81,7 +81,7 @@ pub async fn set(call: Call, args: SetPresence) -> Result<Reply<PresenceOf>, Sto
     let me = call.me()?;
     let (now, life) = (call.cluster.now(), Duration::from_secs(args.for_s.0.into()));
     let state = args.state.name();
-    call.host.signals.put(call.app.id, Root::profile(me), now, Kind::Presence, me, state, life);
+    call.host.signals.put(call.app.id, Root::profile(me), now, (Kind::Presence, me), state, life);
     let until = Timestamp(now.wall + life);
     Ok(Reply::new(PresenceOf { profile: Uuid(me), state, until }).cache(Cache::Never))
 }
