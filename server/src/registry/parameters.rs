@@ -2,11 +2,13 @@
 //! says what a text is: a number, a flag, one of a list.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 
-use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqDeserializer};
+use serde::de::{
+    self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor,
+};
 use serde::forward_to_deserialize_any;
 
 use super::args::{push, refusal};
@@ -14,13 +16,13 @@ use crate::problem::{Code, Problem};
 
 /// Reads what followed the `?`.
 pub(super) fn parse<A: DeserializeOwned>(text: &str) -> Result<A, Problem> {
-    let mut fields: BTreeMap<Cow<'_, str>, Texts<'_>> = BTreeMap::new();
+    let mut fields: BTreeMap<Cow<'_, str>, Vec<Cow<'_, str>>> = BTreeMap::new();
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (decode(name)?, decode(value)?);
-        fields.entry(name.clone()).or_insert_with(|| Texts { name, values: Vec::new() }).values.push(value);
+        fields.entry(decode(name)?).or_default().push(decode(value)?);
     }
-    A::deserialize(MapDeserializer::new(fields.into_iter()))
+    let fields = Fields { left: fields.into_iter(), current: None };
+    A::deserialize(MapAccessDeserializer::new(fields))
         .map_err(|fault: Fault| refusal(fault.pointer, &fault.said))
 }
 
@@ -47,14 +49,14 @@ fn decode(text: &str) -> Result<Cow<'_, str>, Problem> {
     String::from_utf8(bytes).map(Cow::Owned).map_err(|_| bad("text that is not UTF-8"))
 }
 
-/// All values of one name.
-struct Texts<'de> {
-    name: Cow<'de, str>,
-    values: Vec<Cow<'de, str>>,
+/// The parameters, by name.
+struct Fields<'de> {
+    left: btree_map::IntoIter<Cow<'de, str>, Vec<Cow<'de, str>>>,
+    current: Option<(Cow<'de, str>, Texts<'de>)>,
 }
 
-/// One value.
-struct Text<'de>(Cow<'de, str>);
+/// All values of one name, or one of them.
+struct Texts<'de>(Vec<Cow<'de, str>>);
 
 /// What serde says, and where.
 #[derive(Debug)]
@@ -77,6 +79,41 @@ impl de::Error for Fault {
     }
 }
 
+impl<'de> MapAccess<'de> for Fields<'de> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+        let Some((name, values)) = self.left.next() else { return Ok(None) };
+        let key = seed.deserialize(Texts(vec![name.clone()]));
+        self.current = Some((name, Texts(values)));
+        key.map(Some)
+    }
+
+    /// Whatever a type finds wrong with its value, also after it was read, is placed here.
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        let (name, values) = self.current.take().expect("serde asks for a value after its key");
+        seed.deserialize(values).map_err(|fault| fault.at(&name))
+    }
+}
+
+impl Fault {
+    fn at(mut self, name: &str) -> Fault {
+        let mut pointer = String::new();
+        push(&mut pointer, name);
+        self.pointer.insert_str(0, &pointer);
+        self
+    }
+}
+
+impl<'de> Texts<'de> {
+    fn one(mut self) -> Result<Cow<'de, str>, Fault> {
+        match (self.0.pop(), self.0.is_empty()) {
+            (Some(value), true) => Ok(value),
+            _ => Err(de::Error::custom("value: given more than once")),
+        }
+    }
+}
+
 impl<'de> IntoDeserializer<'de, Fault> for Texts<'de> {
     type Deserializer = Texts<'de>;
 
@@ -85,86 +122,10 @@ impl<'de> IntoDeserializer<'de, Fault> for Texts<'de> {
     }
 }
 
-impl<'de> IntoDeserializer<'de, Fault> for Text<'de> {
-    type Deserializer = Text<'de>;
-
-    fn into_deserializer(self) -> Text<'de> {
-        self
-    }
-}
-
-impl<'de> Texts<'de> {
-    fn placed<T>(name: &str, result: Result<T, Fault>) -> Result<T, Fault> {
-        result.map_err(|mut fault| {
-            let mut pointer = String::new();
-            push(&mut pointer, name);
-            fault.pointer.insert_str(0, &pointer);
-            fault
-        })
-    }
-
-    fn one<T>(self, read: impl FnOnce(Text<'de>) -> Result<T, Fault>) -> Result<T, Fault> {
-        let Texts { name, mut values } = self;
-        let result = match (values.pop(), values.is_empty()) {
-            (Some(value), true) => read(Text(value)),
-            _ => Err(de::Error::custom("value: given more than once")),
-        };
-        Texts::placed(&name, result)
-    }
-}
-
-macro_rules! one_each {
-    ($($method:ident)*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-            self.one(|text| text.$method(visitor))
-        }
-    )*};
-}
-
-impl<'de> Deserializer<'de> for Texts<'de> {
-    type Error = Fault;
-
-    one_each!(deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64
-        deserialize_str deserialize_string deserialize_identifier deserialize_char);
-
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let result = visitor.visit_seq(SeqDeserializer::new(self.values.into_iter().map(Text)));
-        Texts::placed(&self.name, result)
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        self.one(|text| text.deserialize_enum(name, variants, visitor))
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_unit()
-    }
-
-    forward_to_deserialize_any! { i128 u128 bytes byte_buf unit unit_struct tuple tuple_struct map struct }
-}
-
 macro_rules! parsed {
     ($($method:ident => $visit:ident),*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-            match self.0.parse() {
+            match self.one()?.parse() {
                 Ok(value) => visitor.$visit(value),
                 Err(_) => Err(de::Error::invalid_type(de::Unexpected::Str(""), &visitor)),
             }
@@ -172,7 +133,7 @@ macro_rules! parsed {
     )*};
 }
 
-impl<'de> Deserializer<'de> for Text<'de> {
+impl<'de> Deserializer<'de> for Texts<'de> {
     type Error = Fault;
 
     parsed!(deserialize_bool => visit_bool, deserialize_i8 => visit_i64, deserialize_i16 => visit_i64,
@@ -181,10 +142,14 @@ impl<'de> Deserializer<'de> for Text<'de> {
         deserialize_f32 => visit_f64, deserialize_f64 => visit_f64);
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.0 {
+        match self.one()? {
             Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
             Cow::Owned(text) => visitor.visit_string(text),
         }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_seq(SeqDeserializer::new(self.0.into_iter().map(|value| Texts(vec![value]))))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -205,19 +170,22 @@ impl<'de> Deserializer<'de> for Text<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        visitor.visit_enum(IntoDeserializer::<Fault>::into_deserializer(self.0.as_ref()))
+        visitor.visit_enum(IntoDeserializer::<Fault>::into_deserializer(self.one()?.as_ref()))
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_unit()
     }
 
     forward_to_deserialize_any! {
-        i128 u128 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
-        identifier ignored_any
+        i128 u128 char str string bytes byte_buf unit unit_struct tuple tuple_struct map struct identifier
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::Uuid;
+    use crate::types::{Limit, Uuid};
     use proptest::prelude::*;
     use serde::Deserialize;
 
@@ -230,6 +198,7 @@ mod tests {
         newest_first: bool,
         text: Option<String>,
         kind: Option<Kind>,
+        page: Option<Limit<20, 100>>,
     }
 
     #[derive(Debug, Deserialize, PartialEq)]
@@ -256,6 +225,7 @@ mod tests {
             newest_first: true,
             text: Some("a b+c dé".to_owned()),
             kind: Some(Kind::HeartRed),
+            page: None,
         };
         assert_eq!(parse::<Sample>(&text).unwrap(), expected);
     }
@@ -270,6 +240,9 @@ mod tests {
             ("ids=A&limit=99999999999", Code::Invalid, "/limit", "range"),
             ("ids=A&limit=1&limit=2", Code::Invalid, "/limit", "value"),
             ("ids=A&newestFirst=yes", Code::Invalid, "/newestFirst", "type"),
+            // A number, and yet refused: by the type that has read it.
+            ("ids=A&page=101", Code::Invalid, "/page", "range"),
+            ("ids=A&page=1&page=2", Code::Invalid, "/page", "value"),
             ("ids=A&kind=none", Code::Invalid, "/kind", "value"),
             ("ids=A&nope=1", Code::UnknownField, "/nope", "unknown-field"),
             ("ids=A&text=%e", Code::BadRequest, "", ""),
