@@ -5,24 +5,11 @@ mod kit;
 use kit::{Answer, Kit, Person, With};
 use serde_json::{Value, json};
 
-async fn publish(kit: &Kit, author: &Person, text: &str, audience: &str) -> String {
-    let id = kit.uuid();
-    let body = json!({ "id": id, "text": text, "audience": audience });
-    kit.call("post.create", Some(&author.token), body).await.expect(200);
-    id
-}
-
 /// The same call under an operation id.
 async fn under(kit: &Kit, who: &Person, op: &str, method: &str, body: Value) -> Answer {
     let headers = [("idempotency-key", op)];
     let with = With { token: Some(&who.token), headers: &headers, ..With::default() };
     kit.call_with(method, with, body).await
-}
-
-async fn follow(kit: &Kit, who: &Person, whom: &Person) {
-    kit.call("follow.create", Some(&who.token), json!({ "id": whom.id })).await.expect(200);
-    let seen = |answer: &Answer| answer.text.contains(&who.id);
-    kit.until("follow.listFollowers", Some(&whom.token), json!({ "id": whom.id }), seen).await;
 }
 
 #[tokio::test]
@@ -101,10 +88,10 @@ async fn an_audience_holds_and_absence_looks_the_same_to_all() {
     let kit = Kit::start().await;
     let (ann, bob, eve) = (kit.person("ann").await, kit.person("bob").await, kit.person("eve").await);
     let mallory = kit.person_in("two", "mallory").await;
-    follow(&kit, &bob, &ann).await;
-    let public = publish(&kit, &ann, "For all", "public").await;
-    let close = publish(&kit, &ann, "For followers", "followers").await;
-    let mine = publish(&kit, &ann, "For me", "onlyMe").await;
+    kit.follow(&bob, &ann).await;
+    let public = kit.publish(&ann, "For all", "public").await;
+    let close = kit.publish(&ann, "For followers", "followers").await;
+    let mine = kit.publish(&ann, "For me", "onlyMe").await;
     let absent = kit.uuid();
     let nothing =
         kit.call("post.get", Some(&eve.token), json!({ "id": absent })).await.problem(404, "not-found");
@@ -148,8 +135,8 @@ async fn an_audience_holds_and_absence_looks_the_same_to_all() {
 async fn an_edit_needs_its_author_and_the_revision_it_names() {
     let kit = Kit::start().await;
     let (ann, bob) = (kit.person("ann").await, kit.person("bob").await);
-    let id = publish(&kit, &ann, "One #a", "public").await;
-    let hidden = publish(&kit, &ann, "Mine", "onlyMe").await;
+    let id = kit.publish(&ann, "One #a", "public").await;
+    let hidden = kit.publish(&ann, "Mine", "onlyMe").await;
     let first = kit.call("post.get", Some(&ann.token), json!({ "id": id })).await.str("/rev");
     let edit = json!({ "id": id, "text": "Two #b", "link": "https://example.org" });
     let edited = kit.call("post.update", Some(&ann.token), edit).await.expect(200);
@@ -196,8 +183,8 @@ async fn an_edit_needs_its_author_and_the_revision_it_names() {
 async fn a_deleted_post_is_gone_everywhere_and_for_ever() {
     let kit = Kit::start().await;
     let (ann, bob) = (kit.person("ann").await, kit.person("bob").await);
-    follow(&kit, &bob, &ann).await;
-    let id = publish(&kit, &ann, "Soon gone #brief", "public").await;
+    kit.follow(&bob, &ann).await;
+    let id = kit.publish(&ann, "Soon gone #brief", "public").await;
     let there = |answer: &Answer| answer.text.contains(&id);
     let gone = |answer: &Answer| !answer.text.contains(&id);
     let lists = [
@@ -227,7 +214,7 @@ async fn pages_put_together_are_the_whole_list() {
     let ann = kit.person("ann").await;
     let mut ids = Vec::new();
     for number in 0..7 {
-        ids.push(publish(&kit, &ann, &format!("Post {number} #many"), "public").await);
+        ids.push(kit.publish(&ann, &format!("Post {number} #many"), "public").await);
     }
     ids.reverse();
     for (method, body) in
@@ -272,7 +259,7 @@ async fn pages_put_together_are_the_whole_list() {
 async fn reactions_are_counted_once_per_person() {
     let kit = Kit::start().await;
     let (ann, bob) = (kit.person("ann").await, kit.person("bob").await);
-    let id = publish(&kit, &ann, "Like me", "public").await;
+    let id = kit.publish(&ann, "Like me", "public").await;
     let before = kit.call("post.get", None, json!({ "id": id })).await.str("/rev");
     for kind in [json!({ "id": id }), json!({ "id": id }), json!({ "id": id, "kind": "love" })] {
         kit.call("like.put", Some(&bob.token), kind).await.expect(200);
@@ -309,7 +296,7 @@ async fn reactions_are_counted_once_per_person() {
 async fn reactions_that_make_no_sense_are_refused() {
     let kit = Kit::start().await;
     let (ann, bob) = (kit.person("ann").await, kit.person("bob").await);
-    let mine = publish(&kit, &ann, "Mine", "onlyMe").await;
+    let mine = kit.publish(&ann, "Mine", "onlyMe").await;
     let absent =
         kit.call("like.put", Some(&bob.token), json!({ "id": kit.uuid() })).await.problem(404, "not-found");
     let hidden = kit.call("like.put", Some(&bob.token), json!({ "id": mine })).await;
@@ -323,7 +310,7 @@ async fn reactions_that_make_no_sense_are_refused() {
     let none = kit.call("like.getCounts", Some(&bob.token), json!({ "ids": [mine] })).await.expect(200);
     assert_eq!(none.json["items"], json!([]));
     kit.call("like.delete", Some(&bob.token), json!({ "id": mine })).await.expect(200);
-    let (op, id) = (kit.uuid(), publish(&kit, &ann, "All", "public").await);
+    let (op, id) = (kit.uuid(), kit.publish(&ann, "All", "public").await);
     let first = under(&kit, &bob, &op, "like.put", json!({ "id": id })).await.expect(200);
     kit.call("like.delete", Some(&bob.token), json!({ "id": id })).await.expect(200);
     let again = under(&kit, &bob, &op, "like.put", json!({ "id": id })).await.expect(200);

@@ -55,19 +55,6 @@ impl Phone {
     }
 }
 
-async fn publish(kit: &Kit, author: &Person, text: &str, audience: &str) -> String {
-    let id = kit.uuid();
-    let body = json!({ "id": id, "text": text, "audience": audience });
-    kit.call("post.create", Some(&author.token), body).await.expect(200);
-    id
-}
-
-async fn follow(kit: &Kit, who: &Person, whom: &Person) {
-    kit.call("follow.create", Some(&who.token), json!({ "id": whom.id })).await.expect(200);
-    let seen = |answer: &Answer| answer.text.contains(&who.id);
-    kit.until("follow.listFollowers", Some(&whom.token), json!({ "id": whom.id }), seen).await;
-}
-
 async fn at_home(kit: &Kit, who: &Person, post: &str) {
     kit.until("timeline.getHome", Some(&who.token), json!({}), |answer| answer.text.contains(post)).await;
 }
@@ -76,8 +63,8 @@ async fn at_home(kit: &Kit, who: &Person, post: &str) {
 async fn a_phone_is_sent_what_it_missed_and_nothing_twice() {
     let kit = Kit::start().await;
     let (ann, bob) = (kit.person("ann").await, kit.person("bob").await);
-    follow(&kit, &bob, &ann).await;
-    let first = publish(&kit, &ann, "One", "public").await;
+    kit.follow(&bob, &ann).await;
+    let first = kit.publish(&ann, "One", "public").await;
     at_home(&kit, &bob, &first).await;
     let mut phone = Phone::default();
     // Whatever the page size, all of it comes.
@@ -93,7 +80,7 @@ async fn a_phone_is_sent_what_it_missed_and_nothing_twice() {
     for internal in ["credential", "session", "blockedBy", "\"code\"", "argon2"] {
         assert!(!text.contains(internal), "{internal}");
     }
-    let second = publish(&kit, &ann, "Two", "followers").await;
+    let second = kit.publish(&ann, "Two", "followers").await;
     at_home(&kit, &bob, &second).await;
     kit.call("post.delete", Some(&ann.token), json!({ "id": first })).await.expect(200);
     kit.until("timeline.getHome", Some(&bob.token), json!({}), |answer| !answer.text.contains(&first)).await;
@@ -124,7 +111,7 @@ async fn a_phone_is_sent_what_it_missed_and_nothing_twice() {
 async fn one_revision_is_one_value_whenever_it_is_sent() {
     let kit = Kit::start().await;
     let (ann, bob, cid) = (kit.person("ann").await, kit.person("bob").await, kit.person("cid").await);
-    follow(&kit, &bob, &ann).await;
+    kit.follow(&bob, &ann).await;
     let (mut early, mut late) = (Phone::default(), Phone::default());
     let mut sent = early.pull(&kit, &bob, json!({})).await;
     let count = |phone: &Phone| {
@@ -132,7 +119,7 @@ async fn one_revision_is_one_value_whenever_it_is_sent() {
         counts.map(|(_, value)| value.clone()).collect::<Vec<_>>()
     };
     assert_eq!(count(&early), [json!({ "count": 1 })]);
-    follow(&kit, &bob, &cid).await;
+    kit.follow(&bob, &cid).await;
     kit.call("follow.delete", Some(&bob.token), json!({ "id": ann.id })).await.expect(200);
     sent.extend(late.pull(&kit, &bob, json!({})).await);
     sent.extend(early.pull(&kit, &bob, json!({})).await);
@@ -155,8 +142,8 @@ async fn one_revision_is_one_value_whenever_it_is_sent() {
 async fn a_root_that_is_open_follows_and_one_that_may_not_be_seen_is_dropped_once() {
     let kit = Kit::start().await;
     let (ann, bob) = (kit.person("ann").await, kit.person("bob").await);
-    let post = publish(&kit, &ann, "Look", "public").await;
-    let mine = publish(&kit, &ann, "Mine", "onlyMe").await;
+    let post = kit.publish(&ann, "Look", "public").await;
+    let mine = kit.publish(&ann, "Mine", "onlyMe").await;
     let root = |id: &str| format!("post:{id}");
     let mut phone = Phone::default();
     let open = json!({ "roots": [root(&post), root(&mine), root(&kit.uuid())] });
@@ -182,7 +169,7 @@ async fn a_root_that_is_open_follows_and_one_that_may_not_be_seen_is_dropped_onc
     phone.pull(&kit, &bob, open).await;
     assert!(phone.has("post", &post));
     // What is no longer named is dropped; what is deleted, too.
-    let other = publish(&kit, &ann, "Other", "public").await;
+    let other = kit.publish(&ann, "Other", "public").await;
     let items = phone.pull(&kit, &bob, json!({ "roots": [root(&other)] })).await;
     assert_eq!(dropped(&items), 1);
     assert!(!phone.has("post", &post) && phone.has("post", &other));
@@ -234,7 +221,7 @@ async fn a_wait_ends_with_the_change() {
     let wait = json!({ "cursor": phone.cursor, "waitS": 30 });
     let (waited, id) = tokio::join!(kit.call("sync.pull", Some(&ann.token), wait), async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        publish(&kit, &ann, "Now", "public").await
+        kit.publish(&ann, "Now", "public").await
     });
     assert!(waited.expect(200).text.contains(&id));
     phone.pull(&kit, &ann, json!({})).await;
@@ -250,8 +237,8 @@ async fn a_wait_ends_with_the_change() {
 async fn snapshot_entities_and_status_agree_with_pulling() {
     let kit = Kit::start().await;
     let (ann, bob) = (kit.person("ann").await, kit.person("bob").await);
-    let post = publish(&kit, &ann, "Look", "public").await;
-    let mine = publish(&kit, &ann, "Mine", "onlyMe").await;
+    let post = kit.publish(&ann, "Look", "public").await;
+    let mine = kit.publish(&ann, "Mine", "onlyMe").await;
     at_home(&kit, &ann, &mine).await;
     let mut pulled = Phone::default();
     pulled.pull(&kit, &ann, json!({})).await;
@@ -290,7 +277,7 @@ async fn snapshot_entities_and_status_agree_with_pulling() {
 async fn a_queue_is_done_once_in_order_past_what_fails_for_good() {
     let kit = Kit::start().await;
     let (ann, bob) = (kit.person("ann").await, kit.person("bob").await);
-    let post = publish(&kit, &ann, "Like me", "public").await;
+    let post = kit.publish(&ann, "Like me", "public").await;
     let (mine, ops) = (kit.uuid(), [(); 6].map(|()| kit.uuid()));
     let stale = "1.00000000";
     let queue = json!({ "operations": [
@@ -382,7 +369,7 @@ async fn what_was_deleted_and_forgotten_is_not_made_again_by_an_old_queue() {
 async fn of_two_offline_edits_each_field_goes_to_the_later_one() {
     let kit = Kit::start().await;
     let ann = kit.person("ann").await;
-    let post = publish(&kit, &ann, "Draft", "public").await;
+    let post = kit.publish(&ann, "Draft", "public").await;
     // Edits that claim a time after the post was made, and before now.
     kit.skip(Duration::from_secs(600));
     let now = kit.host.cluster.now().wall;

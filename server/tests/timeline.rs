@@ -2,21 +2,8 @@
 
 mod kit;
 
-use kit::{Answer, Kit, Person};
+use kit::{Answer, Kit};
 use serde_json::{Value, json};
-
-async fn publish(kit: &Kit, author: &Person, text: &str, audience: &str) -> String {
-    let id = kit.uuid();
-    let body = json!({ "id": id, "text": text, "audience": audience });
-    kit.call("post.create", Some(&author.token), body).await.expect(200);
-    id
-}
-
-async fn follow(kit: &Kit, who: &Person, whom: &Person) {
-    kit.call("follow.create", Some(&who.token), json!({ "id": whom.id })).await.expect(200);
-    let seen = |answer: &Answer| answer.text.contains(&who.id);
-    kit.until("follow.listFollowers", Some(&whom.token), json!({ "id": whom.id }), seen).await;
-}
 
 fn ids(page: &Answer) -> Vec<String> {
     let items = page.json["items"].as_array().expect("a page has items");
@@ -27,12 +14,12 @@ fn ids(page: &Answer) -> Vec<String> {
 async fn home_shows_whom_i_follow_and_me_and_nobody_else() {
     let kit = Kit::start().await;
     let (ann, bob, eve) = (kit.person("ann").await, kit.person("bob").await, kit.person("eve").await);
-    follow(&kit, &bob, &ann).await;
-    let public = publish(&kit, &ann, "For all", "public").await;
-    let close = publish(&kit, &ann, "For followers", "followers").await;
-    let mine = publish(&kit, &ann, "For me", "onlyMe").await;
-    publish(&kit, &eve, "Of a stranger", "public").await;
-    let own = publish(&kit, &bob, "My own", "public").await;
+    kit.follow(&bob, &ann).await;
+    let public = kit.publish(&ann, "For all", "public").await;
+    let close = kit.publish(&ann, "For followers", "followers").await;
+    let mine = kit.publish(&ann, "For me", "onlyMe").await;
+    kit.publish(&eve, "Of a stranger", "public").await;
+    let own = kit.publish(&bob, "My own", "public").await;
     let three = |answer: &Answer| ids(answer).len() == 3;
     let home = kit.until("timeline.getHome", Some(&bob.token), json!({}), three).await;
     let mut shown = ids(&home);
@@ -109,7 +96,7 @@ async fn a_timeline_is_fetched_both_ways_without_loss() {
     let kit = Kit::start().await;
     let ann = kit.person("ann").await;
     for number in 0..7 {
-        publish(&kit, &ann, &format!("Post {number}"), "public").await;
+        kit.publish(&ann, &format!("Post {number}"), "public").await;
     }
     both_ways(&kit, "timeline.getHome", Some(&ann.token), &json!({}), 7).await;
     both_ways(&kit, "timeline.getApp", None, &json!({}), 7).await;
@@ -141,7 +128,7 @@ async fn a_mark_moves_forward_only_and_counts_what_is_left() {
     let kit = Kit::start().await;
     let ann = kit.person("ann").await;
     for number in 0..3 {
-        publish(&kit, &ann, &format!("Post {number}"), "public").await;
+        kit.publish(&ann, &format!("Post {number}"), "public").await;
         let arrived = |answer: &Answer| ids(answer).len() == number + 1;
         kit.until("timeline.getHome", Some(&ann.token), json!({}), arrived).await;
     }

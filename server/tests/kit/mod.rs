@@ -364,6 +364,21 @@ impl Kit {
         }
     }
 
+    /// Somebody posts: the post's id.
+    pub async fn publish(&self, author: &Person, text: &str, audience: &str) -> String {
+        let id = self.uuid();
+        let body = json!({ "id": id, "text": text, "audience": audience });
+        self.call("post.create", Some(&author.token), body).await.expect(200);
+        id
+    }
+
+    /// Somebody follows somebody, and both sides know.
+    pub async fn follow(&self, who: &Person, whom: &Person) {
+        self.call("follow.create", Some(&who.token), json!({ "id": whom.id })).await.expect(200);
+        let seen = |answer: &Answer| answer.text.contains(&who.id);
+        self.until("follow.listFollowers", Some(&whom.token), json!({ "id": whom.id }), seen).await;
+    }
+
     /// A new id, as a client would choose it.
     pub fn uuid(&self) -> String {
         let mut rng = Rng::new(self.seed.fetch_add(1, Ordering::Relaxed));
