@@ -241,6 +241,42 @@ mod tests {
             prop_assert_eq!(cursors.open::<SyncPlace>(&Purpose::Sync, &token), Err(CursorInvalid));
         }
 
+        /// Any change of a token that was given out: bytes replaced, put in, taken out, moved; and another's MAC.
+        #[test]
+        fn a_token_that_was_altered_is_refused(
+            positions: [u64; 3],
+            edits in prop::collection::vec((any::<prop::sample::Index>(), any::<Option<u8>>(), any::<bool>()), 1..6),
+            swap: prop::sample::Index,
+        ) {
+            let cursors = Cursors::new(&app(1, 7), ANN);
+            let sealed = |position: u64| {
+                let from = DeltaFrom { position: Position(position), ..DeltaFrom::START };
+                let roots = vec![RootPlace { root: Root::profile(ANN), sections: vec![(Section::PRIVATE, from)] }];
+                cursors.seal(&Purpose::Sync, &SyncPlace { roots, refused: Vec::new() })
+            };
+            let bytes = |position| URL_SAFE_NO_PAD.decode(sealed(position)).unwrap();
+            let good = bytes(positions[0]);
+            let mut altered = good.clone();
+            for (at, byte, instead) in edits {
+                let at = at.index(altered.len());
+                match (byte, instead) {
+                    (Some(byte), true) => altered[at] = byte,
+                    (Some(byte), false) => altered.insert(at, byte),
+                    (None, _) => drop(altered.remove(at)),
+                }
+                if altered.is_empty() {
+                    break;
+                }
+            }
+            let open = |bytes: &[u8]| cursors.open::<SyncPlace>(&Purpose::Sync, &URL_SAFE_NO_PAD.encode(bytes));
+            prop_assert_eq!(open(&altered).is_ok(), altered == good);
+            // The body of one, and the MAC of another.
+            let (one, other) = (bytes(positions[1]), bytes(positions[2]));
+            let cut = swap.index(one.len().min(other.len()));
+            let spliced = [&one[..cut], &other[cut..]].concat();
+            prop_assert_eq!(open(&spliced).is_ok(), spliced == one || spliced == other);
+        }
+
         #[test]
         fn a_place_survives_its_token(position: u64, resync: Option<u64>, history: u64, era: u32, caller: [u8; 16]) {
             let from = DeltaFrom { position: Position(position), resync: resync.map(Position), history, era };
