@@ -120,3 +120,17 @@ fn no_lease_is_kept_over_a_transfer() {
     world.heal();
     world.checks.healed(&world.members, world.partitions);
 }
+
+/// A replica that had never seen a term, and preferred itself, refused with a term of zero: the crate
+/// panicked.
+#[test]
+fn who_prefers_itself_may_refuse_before_the_first_term() {
+    for seed in 56..66 {
+        let mut world = World::new(seed, 3, 1);
+        world.shard(0).drain(true);
+        world.shard(1).drain(true);
+        world.wait_for_leader(ONLY);
+        let id = world.id();
+        world.write(increment(id, &[]));
+    }
+}
