@@ -15,8 +15,8 @@ use gomer_core::store::{Direction, GroupId, LogEntry, LogStore, StateRead, State
 
 use crate::world::{Member, member_of};
 
-/// Where replicas differ: who says so, of which partition, at which position, and each replica's digest.
-pub type Difference = (usize, Partition, Position, Vec<(u64, u64)>);
+/// Digests by replica.
+pub type Sums = Vec<(u64, u64)>;
 
 #[derive(Debug, Default)]
 pub struct Checks {
@@ -33,7 +33,8 @@ pub struct Checks {
     /// The latest position that anybody was told of.
     told: BTreeMap<Partition, u64>,
     pub suspects: Vec<(usize, Partition, StoreFault)>,
-    pub differences: Vec<Difference>,
+    /// Who said of which position that digests differ, and how.
+    pub differences: Vec<(usize, Partition, Position, Sums)>,
     /// Rows were changed on purpose: the members themselves must notice.
     pub tolerant: bool,
     pub crashes_left: u64,
@@ -118,12 +119,15 @@ impl Checks {
         *told = position.0.max(*told);
         let entry = self.committed.get(&(partition, position.0)).expect("acknowledged is applied");
         let holds = |voter: u64| {
+            // A disk that is lost since counts: that is the loss which the others are there for.
             let (m, incarnation) = (&members[member_of(voter)], voter % 1_000 / 100);
-            if m.incarnation != incarnation {
-                return false;
-            }
-            let log = m.log.durable();
-            let state = m.state.snapshot().expect("a map");
+            let (log, state) = match &m.lost {
+                _ if m.incarnation == incarnation => (&m.log, &m.state),
+                Some(lost) if m.incarnation == incarnation + 1 => (&lost.0, &lost.1),
+                _ => return false,
+            };
+            let log = log.durable();
+            let state = state.snapshot().expect("a map");
             let applied: Option<Applied> = get(&state, &applied::key(partition)).expect("rows check");
             match log.bounds(group(partition)).expect("a map") {
                 // Compacted is in the state, which is synced before.

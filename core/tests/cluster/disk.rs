@@ -8,8 +8,6 @@ use gomer_core::store::{Ballot, GroupId, LogBatch, LogEntry, LogStore, StoreFaul
 /// Deliberate bugs: each must be caught by a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
-    /// Votes are never written.
-    VotesForgotten,
     /// What is said to be on disk is not: a crash takes all since the start.
     NothingSynced,
     /// Peers and callers are answered before the sync, which a crash prevents.
@@ -18,8 +16,6 @@ pub enum Bug {
     LeaseWithoutEnd,
     /// Clocks differ in speed by more than the stated bound.
     ClocksBeyondBound,
-    /// Voters do not remember, after a start, that they may have promised something.
-    PromisesForgotten,
     /// A message between partitions changes its number on the way, so that a repetition looks new.
     StepsRenumbered,
 }
@@ -55,13 +51,6 @@ impl LogStore for Disk {
     fn append(&mut self, batch: &LogBatch, sync: bool) -> Result<(), StoreFault> {
         let mut log = self.log.lock().unwrap();
         match self.bug {
-            Some(Bug::VotesForgotten) => {
-                let mut batch = batch.clone();
-                for (_, ballot) in &mut batch.ballots {
-                    ballot.vote = 0;
-                }
-                log.append(&batch, sync)
-            }
             Some(Bug::NothingSynced) => log.append(batch, false),
             _ => log.append(batch, sync),
         }

@@ -1,13 +1,12 @@
 //! Several members that replicate to each other, without a runtime: see [`world`].
 
-#![allow(dead_code, reason = "the random schedules come next")]
-
 mod changes;
 mod checks;
 mod digests;
 mod disk;
 mod lead;
 mod replication;
+mod schedules;
 mod snapshots;
 mod state;
 mod world;

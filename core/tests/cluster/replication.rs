@@ -3,6 +3,7 @@
 use gomer_core::fault::Fault;
 use gomer_core::id::Partition;
 
+use crate::disk::Bug;
 use crate::world::{Answered, CALM, Net, World, increment};
 
 const ONLY: Partition = Partition(0);
@@ -167,4 +168,40 @@ fn a_bad_network_changes_nothing_but_the_time_it_takes() {
     world.heal();
     world.checks.healed(&world.members, world.partitions);
     assert_eq!(world.number(0, ids[0]) + world.number(0, ids[1]), 2 * done);
+}
+
+/// A leader is cut off, others elect and write; a reader asks it all the while.
+fn reads_at_a_leader_that_is_cut_off(seed: u64, bug: Option<Bug>) {
+    let mut world = World::with(seed, 3, 3, 1, bug);
+    let id = world.id();
+    world.write(increment(id, &[]));
+    let old = world.wait_for_leader(ONLY);
+    world.millis(1_500);
+    world.isolate(old);
+    for _ in 0..400 {
+        world.millis(10);
+        world.begin_read(old, ONLY);
+        if let Some(next) = (0..3).find(|&m| m != old && world.shard(m).leads(ONLY)) {
+            world.begin_write(next, increment(id, &[]));
+        }
+    }
+    assert!(world.reads > 0, "some were served, while the lease lasted");
+}
+
+#[test]
+fn a_leader_that_is_cut_off_serves_no_stale_read() {
+    for seed in 100..120 {
+        reads_at_a_leader_that_is_cut_off(seed, None);
+    }
+}
+
+#[test]
+fn leases_that_are_believed_too_long_are_caught() {
+    for bug in [Bug::LeaseWithoutEnd, Bug::ClocksBeyondBound] {
+        let caught = (100..160).find(|&seed| {
+            std::panic::catch_unwind(|| reads_at_a_leader_that_is_cut_off(seed, Some(bug))).is_err()
+        });
+        assert!(caught.is_some(), "{bug:?} is not caught");
+        println!("{bug:?} is caught by seed {caught:?}");
+    }
 }

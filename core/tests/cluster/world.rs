@@ -52,6 +52,8 @@ pub struct Member {
     pub shard: Option<Shard<Disk, SharedState>>,
     pub log: Disk,
     pub state: SharedState,
+    /// The disk that it lost.
+    pub lost: Option<(Disk, SharedState)>,
     /// It is of no group any more.
     pub gone: bool,
     /// How often its disk was replaced by an empty one.
@@ -145,6 +147,7 @@ impl World {
             shard: None,
             log: Disk { bug, ..Disk::default() },
             state: SharedState::default(),
+            lost: None,
             gone: false,
             incarnation: 0,
             boot: 0,
@@ -240,8 +243,8 @@ impl World {
             self.crash(member);
         }
         let m = &mut self.members[member];
-        m.log = Disk { bug: self.bug, ..Disk::default() };
-        m.state = SharedState::default();
+        let log = std::mem::replace(&mut m.log, Disk { bug: self.bug, ..Disk::default() });
+        m.lost = Some((log, std::mem::take(&mut m.state)));
         m.incarnation += 1;
     }
 
@@ -275,6 +278,43 @@ impl World {
         let change = ReplicaChange { steps: steps.to_vec() };
         self.happen(member, Event::Begin(Input::Change { ticket, partition, change }));
         ticket
+    }
+
+    /// A clock is set.
+    pub fn skew(&mut self, member: usize, skew: i64) {
+        self.members[member].skew = skew;
+    }
+
+    /// Everybody who is not of every group, or whose disk was lost, joins: then all must agree. Whose
+    /// replicas were lost, and nobody misses, leaves.
+    pub fn gather(&mut self) {
+        self.net = CALM;
+        self.checks.crashes_left = 0;
+        self.checks.down.clear();
+        for member in 0..self.members.len() {
+            self.members[member].paused_until = self.time;
+            if !self.is_up(member) {
+                self.start(member);
+            }
+        }
+        self.millis(5_000);
+        for partition in self.partitions.all().collect::<Vec<_>>() {
+            for member in 0..self.members.len() {
+                let leader = self.wait_for_leader(partition);
+                let set = self.shard(leader).replicas(partition).expect("it lives here");
+                let own = self.peer(member, partition);
+                if !set.contains(own) {
+                    self.change(partition, &[(own, ReplicaRole::Learner)]);
+                }
+                for lost in (0..self.members[member].incarnation).map(|of| incarnate(member, of, partition)) {
+                    if set.voters.contains(&lost) {
+                        self.change(partition, &[(own, ReplicaRole::Voter), (lost, ReplicaRole::Gone)]);
+                    } else if set.contains(lost) {
+                        self.change(partition, &[(lost, ReplicaRole::Gone)]);
+                    }
+                }
+            }
+        }
     }
 
     /// A member is of no group any more: it does not come back.
@@ -409,6 +449,10 @@ impl World {
         }
         self.turns(member, inputs);
         for (partition, floor) in reads {
+            // It may have died in the turn.
+            if !self.is_up(member) {
+                return;
+            }
             self.read(member, partition, floor);
         }
     }
@@ -557,16 +601,19 @@ impl World {
     }
 
     fn read(&mut self, member: usize, partition: Partition, floor: u64) {
-        let mut now = self.now(member);
-        if self.bug == Some(Bug::LeaseWithoutEnd) {
-            now.mono = Monotonic(now.mono.0.saturating_sub(Duration::from_secs(5)));
-        }
+        let now = self.now(member);
+        let believed = self.bug == Some(Bug::LeaseWithoutEnd);
+        let leads = self.shard(member).leads(partition);
         match self.shard(member).read_permit(now, partition) {
             ReadPermit::Lease(until) => {
                 assert!(until > now.mono, "a lease that has ended");
                 let position = self.shard(member).position(partition).expect("a leader has state");
                 self.checks.read("lease", partition, position.0, floor);
                 self.reads += 1;
+            }
+            ReadPermit::NeedsReadIndex if believed && leads => {
+                let position = self.shard(member).position(partition).expect("a leader has state");
+                self.checks.read("lease", partition, position.0, floor);
             }
             ReadPermit::NeedsReadIndex | ReadPermit::NotLeader { .. } => {
                 let ticket = self.ticket(member, partition, floor);
