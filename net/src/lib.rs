@@ -4,5 +4,6 @@ pub mod cluster;
 pub mod edges;
 pub mod http;
 pub mod peer;
+pub mod ring;
 pub mod runtime;
 pub mod watch;

@@ -1,3 +1,4 @@
-//! Which partition a root lives in. Where partitions live is `claim`'s business, later.
+//! Which partition a root lives in, and which members hold it.
 
+pub mod fixed;
 pub mod partition;

@@ -36,6 +36,18 @@ pub type Admit = dyn Fn(MemberId, Disk) -> Result<(), Superseded> + Send + Sync;
 pub type Feature = String;
 
 impl MemberId {
+    /// The id of the member that people call so, in that cluster. A name is given out once: a certificate that
+    /// is renewed is for the same member.
+    pub fn named(cluster: ClusterId, name: &str) -> MemberId {
+        MemberId(Id::derived("member", &[cluster.0.as_bytes(), name.as_bytes()].concat()))
+    }
+
+    /// How core knows it.
+    pub fn number(self) -> gomer_core::id::MemberId {
+        let (head, _) = self.0.as_bytes().split_first_chunk().expect("an id has 16 bytes");
+        gomer_core::id::MemberId(u64::from_be_bytes(*head))
+    }
+
     /// The name that the member's certificate is for. It holds both ids, so that a certificate of another
     /// cluster, or of another member of this one, is not good for it.
     pub fn name(self, cluster: ClusterId) -> String {
