@@ -166,6 +166,11 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
         self.vnodes.contains_key(&partition)
     }
 
+    /// The partitions whose vnodes live here.
+    pub fn partitions(&self) -> impl Iterator<Item = Partition> + '_ {
+        self.vnodes.keys().copied()
+    }
+
     /// Whether every vnode serves: it leads and has applied all that its log holds, or knows who leads.
     pub fn is_live(&self) -> bool {
         self.vnodes.values().all(|vnode| vnode.is_live() || vnode.leader().is_some_and(|_| !vnode.leads()))
