@@ -1,37 +1,37 @@
-//! The runtime that drives core: a loop per shard that takes what waits, runs a turn, and does what the
-//! turn says. It is the only driver: the simulator runs it too, with a task where production has a
-//! thread.
+//! A running member: its shards, each driven by a loop of its own, and its links to other members.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, RwLock, Weak};
 use std::time::Duration;
 
 use gomer_core::fault::Fault;
-use gomer_core::id::{AppId, Partition, Root};
+use gomer_core::id::{AppId, Partition, Position, Root};
 use gomer_core::meta::load;
 use gomer_core::ring::partition::{META, PartitionCount};
 use gomer_core::rng::Rng;
-use gomer_core::shard::{Effect, Input, LOG_SLACK, Shard, ShardConfig, ShardStatus, Ticket};
+use gomer_core::rows::{applied, get};
+use gomer_core::shard::{Input, LOG_SLACK, Shard, ShardConfig, ShardStatus};
 use gomer_core::store::memtable::Reader;
 use gomer_core::store::{LogStore, StateStore, StoreFault};
-use gomer_core::time::Monotonic;
-use gomer_core::vnode::command::WriteResult;
 use gomer_core::vnode::query::{Query, Reading};
 use gomer_core::vnode::read;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 
 use crate::cluster::{Cluster, Inner, Request, ShardHandle, ShardReader};
+use crate::driver::Driver;
 use crate::edges::{Clock, Entropy};
+use crate::exchange::{Exchange, Superseded, feature_of};
+use crate::peer::identity::{Admit, Disk};
+use crate::peer::{Links, LinksConfig, Secure};
+use crate::peers::{Outward, Peers};
+use crate::ring::Ring;
 use crate::watch::Watchers;
-
-/// Inputs of one turn, at most.
-const TURN_INPUTS: usize = 256;
-/// How often a shard is told that time has passed.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Runs a shard's loop until it ends: on a thread of its own, or as a task in the simulator.
 pub trait Spawner: Send + Sync + 'static {
@@ -80,16 +80,78 @@ impl MemberConfig {
     }
 }
 
+/// How a member takes part in a cluster. `S` secures its links.
+pub struct Membership<S> {
+    /// Who is there, and what each holds. Its partitions count, not those of [`MemberConfig`].
+    pub ring: Ring,
+    /// Where this member listens for the others.
+    pub listen: SocketAddr,
+    /// Secures the links.
+    pub secure: S,
+    /// This member's disk as it is now.
+    pub disk: Arc<dyn Fn() -> Disk + Send + Sync>,
+    /// Tells whether another member's disk is superseded.
+    pub admit: Arc<Admit>,
+    /// Called when this one's is.
+    pub superseded: Superseded,
+}
+
+/// Why a member did not join its cluster.
+#[derive(Debug)]
+pub enum JoinFault {
+    /// A store failed.
+    Store(StoreFault),
+    /// It cannot listen for the others.
+    Listen(io::Error),
+}
+
+impl fmt::Display for JoinFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JoinFault::Store(fault) => fmt::Display::fmt(fault, f),
+            JoinFault::Listen(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl std::error::Error for JoinFault {}
+
+impl From<StoreFault> for JoinFault {
+    fn from(fault: StoreFault) -> JoinFault {
+        JoinFault::Store(fault)
+    }
+}
+
 /// A running member.
 pub struct Member {
     cluster: Cluster,
     stop: watch::Sender<bool>,
     ended: mpsc::Receiver<()>,
     full: Arc<AtomicBool>,
+    /// The links; what others hold of them ends with this.
+    links: Option<Arc<dyn Linked>>,
+}
+
+/// Links of any kind, as their owner holds them.
+trait Linked: Send + Sync {
+    /// Says goodbye and ends.
+    fn stop(&self, within: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// Where peers connect.
+    fn address(&self) -> SocketAddr;
+}
+
+impl<S: Secure> Linked for Links<S, Exchange> {
+    fn stop(&self, within: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(Links::stop(self, within))
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.local_addr()
+    }
 }
 
 impl Member {
-    /// Opens the shards on their stores, replays their logs, and returns when every partition serves.
+    /// Opens the shards of a member that is alone, replays their logs, and returns when every partition serves.
     /// Partition p lives on shard p modulo their number, which is fixed when the stores are made.
     pub async fn start<L: LogStore, S: StateStore>(
         config: MemberConfig,
@@ -97,28 +159,88 @@ impl Member {
         shards: Vec<(L, S)>,
         meta: (L, S),
     ) -> Result<Member, StoreFault> {
+        let (member, live) = Member::open(config, &edges, shards, meta, None)?;
+        for live in live {
+            live.await.map_err(|_| StoreFault::Io("a shard ended while it was starting".into()))?;
+        }
+        Ok(member)
+    }
+
+    /// Opens the shards of a member of a cluster, and its links. Returns at once: whether enough others are
+    /// there, so that partitions have leaders, is for [`Cluster::is_live`] to say.
+    pub async fn join<L: LogStore, S: StateStore, Z: Secure>(
+        mut config: MemberConfig,
+        edges: Edges,
+        shards: Vec<(L, S)>,
+        meta: (L, S),
+        membership: Membership<Z>,
+    ) -> Result<Member, JoinFault> {
+        let Membership { ring, listen, secure, disk, admit, superseded } = membership;
+        config.partitions = ring.partitions();
+        let mut seed = [0; 16];
+        edges.entropy.fill(&mut seed);
+        let (first, seed) = seed.split_at(8);
+        let [first, seed] =
+            [first, seed].map(|half| u64::from_le_bytes(half.try_into().expect("eight bytes")));
+        let links_config = LinksConfig {
+            disk: disk.clone(),
+            admit,
+            features: vec![feature_of(&ring)],
+            seed,
+            ..LinksConfig::new(listen, ring.cluster(), ring.own().id, disk())
+        };
+        let peers = Peers::new(ring.clone(), first);
+        let (mut member, _) = Member::open(config, &edges, shards, meta, Some(peers))?;
+        let exchange = Arc::new(Exchange::new(member.cluster.clone(), superseded));
+        let links = Links::start(links_config, secure, exchange).await.map_err(JoinFault::Listen)?;
+        let links = Arc::new(links);
+        let peers = member.cluster.inner.peers.as_ref().expect("they were given");
+        let weak: Weak<Links<Z, Exchange>> = Arc::downgrade(&links);
+        peers.link(weak as Weak<dyn Outward>);
+        for other in ring.others() {
+            links.connect(other.id, &other.address);
+        }
+        member.links = Some(links);
+        Ok(member)
+    }
+
+    /// Opens the shards and starts their loops. Also returns what tells when each is live.
+    fn open<L: LogStore, S: StateStore>(
+        config: MemberConfig,
+        edges: &Edges,
+        shards: Vec<(L, S)>,
+        meta: (L, S),
+        peers: Option<Peers>,
+    ) -> Result<(Member, Vec<oneshot::Receiver<()>>), StoreFault> {
         let mut seed = [0; 32];
         edges.entropy.fill(&mut seed);
         let mut rng = Rng::new(u64::from_le_bytes(seed[..8].try_into().expect("eight bytes")));
         let count = shards.len();
         let full = Arc::new(AtomicBool::new(false));
         let mut opened = Vec::new();
+        let ring = peers.as_ref().map(|peers| &peers.ring);
+        let held = |partition: &Partition| ring.is_none_or(|ring| ring.holds(*partition));
         for (number, (log, state)) in shards.into_iter().enumerate() {
-            let vnodes = config.partitions.all().filter(|p| p.0 as usize % count == number).collect();
-            opened.push(open(&config, log, state, vnodes, rng.next_u64())?);
+            let own = |p: &Partition| p.0 as usize % count == number && held(p);
+            let vnodes = config.partitions.all().filter(own).collect();
+            opened.push(open(&config, ring, log, state, vnodes, rng.next_u64())?);
         }
-        let meta = open(&config, meta.0, meta.1, vec![META], rng.next_u64())?;
+        let meta = open(&config, ring, meta.0, meta.1, vec![META], rng.next_u64())?;
         let meta_reader = meta.shard.reader();
+        let known = load::load(&meta_reader.view())?;
+        let followed = known.position;
         let inner = Arc::new(Inner {
             partitions: config.partitions,
             shards: opened.iter().map(Opened::handle).collect(),
             meta_shard: meta.handle(),
-            meta: RwLock::default(),
+            meta: RwLock::new(Arc::new(known)),
+            meta_followed: watch::channel(followed).0,
             clock: edges.clock.clone(),
             entropy: edges.entropy.clone(),
             rng: Mutex::new(rng),
             watchers: Watchers::default(),
             tokens: AtomicU64::new(1),
+            peers,
         });
         let (stop, stopped) = watch::channel(false);
         let (ending, ended) = mpsc::channel(1);
@@ -128,6 +250,7 @@ impl Member {
             let driver = Driver {
                 shard: opened.shard,
                 queue: opened.receiver,
+                peers: opened.peers_receiver,
                 status: opened.status,
                 inner: inner.clone(),
                 meta: meta_reader.clone(),
@@ -135,6 +258,7 @@ impl Member {
                 fatal: edges.fatal.clone(),
                 waiting: BTreeMap::new(),
                 inbox: VecDeque::new(),
+                outgoing: BTreeMap::new(),
                 live: Some(live),
                 checkpoint: None,
                 ticked: None,
@@ -147,18 +271,17 @@ impl Member {
         for (number, opened) in opened.into_iter().enumerate() {
             live.push(spawn(format!("shard-{number}"), opened));
         }
-        drop(ending);
-        for live in live {
-            live.await.map_err(|_| StoreFault::Io("a shard ended while it was starting".into()))?;
-        }
-        let state = load::load(&meta_reader.view())?;
-        *inner.meta.write().expect(UNPOISONED) = Arc::new(state);
-        Ok(Member { cluster: Cluster::new(inner), stop, ended, full })
+        Ok((Member { cluster: Cluster::new(inner), stop, ended, full, links: None }, live))
     }
 
     /// The handle for those who use the member.
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
+    }
+
+    /// Where other members connect, if there are any.
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        self.links.as_ref().map(|links| links.address())
     }
 
     /// Says whether the disk is below its reserve: while it is, writes that grow are refused.
@@ -169,41 +292,55 @@ impl Member {
     /// Finishes the turns under way, checkpoints, and returns when every shard has ended. Writes that
     /// come later are refused as unavailable.
     pub async fn stop(mut self) {
+        if let Some(links) = self.links.take() {
+            links.stop(GOODBYE).await;
+        }
         let _ = self.stop.send(true);
         // Ends when the last driver has dropped its sender.
         let _ = self.ended.recv().await;
     }
 }
 
-const UNPOISONED: &str = "nothing panics under this lock";
+/// How long the last words to other members may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// Inputs from other members that may wait for one shard.
+const PEER_QUEUE: usize = 8_192;
 
 struct Opened<L: LogStore, S: StateStore> {
     shard: Shard<L, S>,
     sender: mpsc::Sender<Request>,
     receiver: mpsc::Receiver<Request>,
+    peers: mpsc::Sender<Input>,
+    peers_receiver: mpsc::Receiver<Input>,
     status: Arc<Mutex<ShardStatus>>,
 }
 
 fn open<L: LogStore, S: StateStore>(
     config: &MemberConfig,
+    ring: Option<&Ring>,
     log: L,
     state: S,
     vnodes: Vec<Partition>,
     seed: u64,
 ) -> Result<Opened<L, S>, StoreFault> {
     let (partitions, peer, checkpoint_bytes) = (config.partitions, config.peer, config.checkpoint_bytes);
-    let (replicas, peers, log_slack) = (BTreeMap::new(), BTreeMap::new(), LOG_SLACK);
+    let sets = |ring: &Ring| vnodes.iter().map(|&p| (p, ring.replica_set(p))).collect();
+    let replicas = ring.map(sets).unwrap_or_default();
+    let peers = ring.map(|ring| ring.locations().collect()).unwrap_or_default();
+    let log_slack = LOG_SLACK;
     let config_of_shard =
         ShardConfig { partitions, vnodes, peer, replicas, peers, log_slack, seed, checkpoint_bytes };
     let shard = Shard::open(log, state, config_of_shard)?;
     let (sender, receiver) = mpsc::channel(config.queue);
-    Ok(Opened { shard, sender, receiver, status: Arc::default() })
+    let (peers, peers_receiver) = mpsc::channel(PEER_QUEUE);
+    Ok(Opened { shard, sender, receiver, peers, peers_receiver, status: Arc::default() })
 }
 
 impl<L: LogStore, S: StateStore> Opened<L, S> {
     fn handle(&self) -> ShardHandle {
         let reader = Arc::new(TableReader { reader: self.shard.reader() });
-        ShardHandle { queue: self.sender.clone(), reader, status: self.status.clone() }
+        let (queue, peers) = (self.sender.clone(), self.peers.clone());
+        ShardHandle { queue, peers, reader, status: self.status.clone() }
     }
 }
 
@@ -218,169 +355,10 @@ impl<S: StateStore> ShardReader for TableReader<S> {
             Fault::Corrupt
         })
     }
-}
 
-struct Driver<L: LogStore, S: StateStore> {
-    shard: Shard<L, S>,
-    queue: mpsc::Receiver<Request>,
-    status: Arc<Mutex<ShardStatus>>,
-    inner: Arc<Inner>,
-    meta: Reader<S>,
-    full: Arc<AtomicBool>,
-    fatal: Fatal,
-    waiting: BTreeMap<Ticket, oneshot::Sender<WriteResult>>,
-    /// Messages between partitions of this shard.
-    inbox: VecDeque<Input>,
-    live: Option<oneshot::Sender<()>>,
-    /// The checkpoint under way.
-    checkpoint: Option<JoinHandle<Result<S::Snapshot, StoreFault>>>,
-    ticked: Option<Monotonic>,
-    _ending: mpsc::Sender<()>,
-}
-
-impl<L: LogStore, S: StateStore> Driver<L, S> {
-    async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let mut tick = tokio::time::interval(TICK);
-        loop {
-            let mut inputs: Vec<Input> = Vec::new();
-            if !self.shard.has_work() && self.inbox.is_empty() {
-                tokio::select! {
-                    request = self.queue.recv() => match request {
-                        Some(request) => inputs.push(self.admit(request)),
-                        None => break,
-                    },
-                    _ = tick.tick() => {}
-                    _ = stop.changed() => break,
-                }
-            }
-            let turned = self.turn(inputs);
-            if let Err(fault) = match turned {
-                Ok(()) => self.go_on_with_checkpoint(false).await,
-                Err(fault) => Err(fault),
-            } {
-                (self.fatal)(&fault);
-                return;
-            }
-            // Lets other tasks run where a shard is a task; on its own thread it costs nothing.
-            tokio::task::yield_now().await;
-        }
-        self.queue.close();
-        while let Ok(request) = self.queue.try_recv() {
-            let input = self.admit(request);
-            self.inbox.push_back(input);
-        }
-        let turned = self.turn(Vec::new());
-        if let Err(fault) = match turned {
-            Ok(()) => self.go_on_with_checkpoint(true).await.and_then(|()| self.shard.checkpoint()),
-            Err(fault) => Err(fault),
-        } {
-            (self.fatal)(&fault);
-        }
-    }
-
-    /// Begins a checkpoint when it is due, on a thread of its own, and takes it over when it is done. Waits
-    /// for it only if the memory table has grown too much meanwhile, or to `finish`.
-    async fn go_on_with_checkpoint(&mut self, finish: bool) -> Result<(), StoreFault> {
-        if let Some(job) = self.checkpoint.take() {
-            if !finish && !job.is_finished() && !self.shard.is_behind() {
-                self.checkpoint = Some(job);
-                return Ok(());
-            }
-            let base = job.await.map_err(|e| StoreFault::Io(format!("a checkpoint ended early: {e}")))??;
-            self.shard.finish_checkpoint(base)?;
-        }
-        if !finish && let Some(checkpoint) = self.shard.begin_checkpoint() {
-            self.checkpoint = Some(tokio::task::spawn_blocking(move || checkpoint.run()));
-        }
-        Ok(())
-    }
-
-    fn admit(&mut self, request: Request) -> Input {
-        if let (Some(reply), Input::Write { ticket, .. } | Input::Meta { ticket, .. }) =
-            (request.reply, &request.input)
-        {
-            self.waiting.insert(*ticket, reply);
-        }
-        request.input
-    }
-
-    fn turn(&mut self, mut inputs: Vec<Input>) -> Result<(), StoreFault> {
-        while inputs.len() < TURN_INPUTS
-            && let Some(input) = self.inbox.pop_front()
-        {
-            inputs.push(input);
-        }
-        while inputs.len() < TURN_INPUTS
-            && let Ok(request) = self.queue.try_recv()
-        {
-            inputs.push(self.admit(request));
-        }
-        // Sampled after the requests were taken: what a lease proves must be later than what it serves.
-        let now = self.inner.clock.now();
-        if self.ticked.is_none_or(|ticked| now.mono.since(ticked) >= TICK) {
-            self.ticked = Some(now.mono);
-            inputs.push(Input::Tick);
-            *self.status.lock().expect(UNPOISONED) = self.shard.status();
-        }
-        self.shard.set_full(self.full.load(Ordering::Relaxed));
-        let mut turn = self.shard.begin(now, inputs)?;
-        for effect in turn.take_early() {
-            self.carry_out(effect);
-        }
-        let effects = self.shard.finish(turn)?;
-        // Before any answer: who changed the metadata must find the change there.
-        if effects.iter().any(|effect| matches!(effect, Effect::MetaChanged { .. })) {
-            self.follow_meta()?;
-        }
-        for effect in effects {
-            self.carry_out(effect);
-        }
-        if self.live.is_some() && self.shard.is_live() {
-            let _ = self.live.take().expect("just seen").send(());
-        }
-        Ok(())
-    }
-
-    fn follow_meta(&mut self) -> Result<(), StoreFault> {
-        let old = self.inner.meta.read().expect(UNPOISONED).clone();
-        let new = load::catch_up(&self.meta.view(), &old)?;
-        *self.inner.meta.write().expect(UNPOISONED) = Arc::new(new);
-        Ok(())
-    }
-
-    fn carry_out(&mut self, effect: Effect) {
-        match effect {
-            Effect::Done { ticket, result } => {
-                if let Some(reply) = self.waiting.remove(&ticket) {
-                    // Who asked may have gone; the write is done all the same.
-                    let _ = reply.send(result);
-                }
-            }
-            Effect::Send { from, to, message } => {
-                let input = Input::Message { from, to, message };
-                if self.shard.holds(to) {
-                    self.inbox.push_back(input);
-                } else {
-                    // A full queue drops it; the sender sends it again.
-                    let shard = self.inner.shard_of(to);
-                    let _ = shard.queue.try_send(Request { input, reply: None });
-                }
-            }
-            Effect::NotLeader { ticket, .. } => {
-                if let Some(reply) = self.waiting.remove(&ticket) {
-                    let _ = reply.send(Err(Fault::Unavailable));
-                }
-            }
-            // A member alone has no peers, and reads under a lease that nobody can take from it.
-            Effect::ReadIndex { .. } | Effect::ToPeer { .. } => {}
-            Effect::Changed { app, root, .. } => self.inner.watchers.wake(app, root),
-            Effect::MetaChanged { .. } => {}
-            Effect::Differs { partition, position, digests } => {
-                tracing::error!(partition = partition.0, %position, ?digests, "replicas have different rows");
-            }
-            Effect::Suspect { partition, fault } => {
-                tracing::error!(partition = partition.0, %fault, "partition is read-only until it is repaired");
-            }
-        }
+    fn position(&self, partition: Partition) -> Option<Position> {
+        let applied: Option<applied::Applied> =
+            get(&self.reader.view(), &applied::key(partition)).ok().flatten();
+        applied.map(|applied| applied.position)
     }
 }

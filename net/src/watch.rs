@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use std::time::Duration;
+
 use gomer_core::id::{AppId, Root};
 use tokio::sync::Notify;
 
@@ -36,14 +38,15 @@ impl Watchers {
         }
     }
 
-    /// Starts to watch roots. Read *after* this: a change in between is not missed.
-    pub fn watch(&self, app: AppId, roots: Vec<Root>, token: u64) -> Watch {
+    /// Starts to watch roots. Read *after* this: a change in between is not missed. `far`: some of them are not
+    /// held here, so that it is looked again now and then.
+    pub fn watch(&self, app: AppId, roots: Vec<Root>, token: u64, far: bool) -> Watch {
         let notify = Arc::new(Notify::new());
         for &root in &roots {
             let mut stripe = self.stripe(root).lock().expect(UNPOISONED);
             stripe.entry((app, root)).or_default().push((token, notify.clone()));
         }
-        Watch { watchers: self.clone(), app, roots, token, notify }
+        Watch { watchers: self.clone(), app, roots, token, notify, far }
     }
 
     /// How many registrations there are.
@@ -66,12 +69,20 @@ pub struct Watch {
     roots: Vec<Root>,
     token: u64,
     notify: Arc<Notify>,
+    far: bool,
 }
 
+/// How soon roots that are not held here are looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 impl Watch {
-    /// Returns when one of the roots has changed since the last call (or since the registration).
+    /// Returns when one of the roots has changed since the last call (or since the registration), or may have.
     pub async fn changed(&self) {
-        self.notify.notified().await;
+        if self.far {
+            let _ = tokio::time::timeout(LOOK_AGAIN, self.notify.notified()).await;
+        } else {
+            self.notify.notified().await;
+        }
     }
 }
 

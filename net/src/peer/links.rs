@@ -230,7 +230,7 @@ impl<S: Secure, U> Links<S, U> {
 
     /// Takes nothing more, sends what waits to whoever can be reached, says goodbye and ends; after `within`, at
     /// once. Afterwards no task of the links is left.
-    pub async fn stop(self, within: Duration) {
+    pub async fn stop(&self, within: Duration) {
         for link in self.shared.links.read().expect(UNPOISONED).values() {
             link.outbox.close();
         }

@@ -1,0 +1,112 @@
+//! The other members of the cluster: what this one tells and asks them.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use gomer_core::fault::Fault;
+use gomer_core::id::MemberId;
+
+use crate::asks::Asks;
+use crate::between::{Answered, Ask, Asked, Between};
+use crate::peer::counts::{ListenerCounts, PeerCounts};
+use crate::peer::identity;
+use crate::peer::{Links, Secure, Upward};
+use crate::ring::Ring;
+use crate::routes::Routes;
+
+/// What a member knows of its cluster.
+pub(crate) struct Peers {
+    pub(crate) ring: Ring,
+    pub(crate) routes: Routes,
+    pub(crate) asks: Asks,
+    /// Shards that have been live.
+    pub(crate) live: AtomicUsize,
+    /// What came from other members and found no room. It comes again, or is asked for again.
+    pub(crate) dropped: AtomicU64,
+    links: OnceLock<Weak<dyn Outward>>,
+}
+
+/// The way out, whatever secures it.
+pub(crate) trait Outward: Send + Sync {
+    fn send(&self, to: identity::MemberId, messages: Vec<Between>);
+    fn is_up(&self, peer: identity::MemberId) -> bool;
+    fn waiting(&self, peer: identity::MemberId) -> (usize, usize);
+    fn counts(&self, peer: identity::MemberId) -> Option<Arc<PeerCounts>>;
+    fn listener_counts(&self) -> Arc<ListenerCounts>;
+}
+
+impl<S: Secure, U: Upward<Between>> Outward for Links<S, U> {
+    fn send(&self, to: identity::MemberId, messages: Vec<Between>) {
+        // All of them may be dropped; the links count it.
+        let _ = Links::send(self, to, messages);
+    }
+
+    fn is_up(&self, peer: identity::MemberId) -> bool {
+        Links::is_up(self, peer)
+    }
+
+    fn waiting(&self, peer: identity::MemberId) -> (usize, usize) {
+        Links::waiting(self, peer)
+    }
+
+    fn counts(&self, peer: identity::MemberId) -> Option<Arc<PeerCounts>> {
+        Links::counts(self, peer)
+    }
+
+    fn listener_counts(&self) -> Arc<ListenerCounts> {
+        Links::listener_counts(self)
+    }
+}
+
+impl Peers {
+    /// `first`: where questions begin to be numbered; another one at each start.
+    pub(crate) fn new(ring: Ring, first: u64) -> Peers {
+        let routes = Routes::new(ring.own().number, ring.partitions());
+        let (live, dropped) = (AtomicUsize::new(0), AtomicU64::new(0));
+        Peers { ring, routes, asks: Asks::new(first), live, dropped, links: OnceLock::new() }
+    }
+
+    /// From now on there is a way to them.
+    pub(crate) fn link(&self, links: Weak<dyn Outward>) {
+        assert!(self.links.set(links).is_ok(), "a member has its links once");
+    }
+
+    /// The links, while they live.
+    pub(crate) fn links(&self) -> Option<Arc<dyn Outward>> {
+        self.links.get()?.upgrade()
+    }
+
+    /// Tells a member. May be lost.
+    pub(crate) fn send(&self, to: MemberId, messages: Vec<Between>) {
+        if let (Some(links), Some(member)) = (self.links(), self.ring.numbered(to)) {
+            links.send(member.id, messages);
+        }
+    }
+
+    /// Whether that member answers now.
+    pub(crate) fn is_up(&self, member: MemberId) -> bool {
+        let member = self.ring.numbered(member);
+        self.links().zip(member).is_some_and(|(links, member)| links.is_up(member.id))
+    }
+
+    /// Asks a member. Nothing: it did not answer in time, or was lost; what it did is unknown.
+    /// [`Fault::Busy`]: too much waits for it, and it was not asked.
+    pub(crate) async fn ask(
+        &self,
+        member: MemberId,
+        what: Asked,
+        wait: Duration,
+    ) -> Result<Option<Answered>, Fault> {
+        let mut put = self.asks.put(member)?;
+        let left_ms = wait.as_millis().try_into().unwrap_or(u32::MAX);
+        let ask = Ask { id: put.id, generation: self.ring.generation(), left_ms, what };
+        self.send(member, vec![Between::Ask(Box::new(ask))]);
+        Ok(tokio::time::timeout(wait, put.answer()).await.ok().flatten())
+    }
+
+    /// Counts what was dropped.
+    pub(crate) fn drop_one(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+}
