@@ -404,7 +404,7 @@ async fn of_two_offline_edits_each_field_goes_to_the_later_one() {
 async fn what_is_told_of_an_edit_is_what_came_of_it_also_after_the_clock_was_set_back() {
     let kit = Kit::start().await;
     let ann = kit.person("ann").await;
-    let post = publish(&kit, &ann, "Draft", "public").await;
+    let post = kit.publish(&ann, "Draft", "public").await;
     kit.skip(Duration::from_secs(600));
     let now = kit.host.cluster.now().wall;
     let edit = |text: &str, ago: u64| {
