@@ -17,6 +17,7 @@ mod vnode;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::fault::Fault;
 use crate::id::{MemberId, Partition, Position};
@@ -26,7 +27,7 @@ use crate::rows::Txn;
 use crate::rows::replicas::Replicas;
 use crate::store::memtable::{Checkpoint, Reader, Table};
 use crate::store::{LogBatch, LogStore, StateStore, StoreFault};
-use crate::time::Now;
+use crate::time::{Monotonic, Now};
 use crate::vnode::group::Pending;
 use crate::vnode::peer::{PeerBody, PeerMessages};
 use crate::vnode::snapshot::Transfer;
@@ -96,6 +97,8 @@ pub struct ShardStatus {
     pub rows: u64,
     /// Checkpoints since the start.
     pub checkpoints: u64,
+    /// Vnodes whose groups rest.
+    pub resting: usize,
     /// Vnodes that have no state until a snapshot has come.
     pub receiving: Vec<Partition>,
     /// Snapshots received whole since the start.
@@ -116,6 +119,8 @@ pub struct Shard<L: LogStore, S: StateStore> {
     log_slack: u64,
     /// What the checkpoint under way covers.
     covered: Vec<(Partition, Position)>,
+    /// When each other member was last heard.
+    heard: BTreeMap<MemberId, Monotonic>,
     sendings: Sendings<S::Snapshot>,
     /// Somebody needs later rows than the last checkpoint's.
     checkpoint_wanted: bool,
@@ -149,6 +154,7 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             checkpoint_bytes: config.checkpoint_bytes,
             log_slack: config.log_slack,
             covered: Vec::new(),
+            heard: BTreeMap::new(),
             sendings: Sendings::new(),
             checkpoint_wanted: false,
             full: false,
@@ -238,6 +244,17 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
         self.vnodes.values().all(Vnode::is_drained)
     }
 
+    /// Another member lives: its link has said so. To be called several times a second, and only while that
+    /// member takes its turns; groups whose members all are heard may rest. Never called, none rests.
+    pub fn heard(&mut self, now: Now, member: MemberId) {
+        self.heard.insert(member, now.mono);
+    }
+
+    fn hears(&self, now: Now, peer: u64) -> bool {
+        let member = self.peers.get(&peer);
+        member.and_then(|member| self.heard.get(member)).is_some_and(|&at| now.mono.since(at) < LINK_SILENT)
+    }
+
     /// Whether another turn would do something without any input.
     pub fn has_work(&self) -> bool {
         !self.busy.is_empty()
@@ -265,6 +282,7 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
                 .filter(|(_, vnode)| vnode.is_receiving())
                 .map(|(&p, _)| p)
                 .collect(),
+            resting: self.vnodes.values().filter(|vnode| vnode.rests()).count(),
             snapshots_restarted: self.sendings.restarted,
             ..self.counts.clone()
         }
@@ -402,8 +420,14 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
                 self.sendings.tick(now.mono);
                 let vnodes = &self.vnodes;
                 self.sendings.done(|partition, peer, at| vnodes[&partition].has_matched(peer, at));
-                for (&partition, vnode) in &mut self.vnodes {
-                    vnode.tick(now, effects);
+                let heard: Vec<bool> = if self.heard.is_empty() {
+                    vec![false; self.vnodes.len()]
+                } else {
+                    let all = |vnode: &Vnode| vnode.others().iter().all(|&peer| self.hears(now, peer));
+                    self.vnodes.values().map(all).collect()
+                };
+                for ((&partition, vnode), heard) in self.vnodes.iter_mut().zip(heard) {
+                    vnode.tick(now, heard, effects);
                     if vnode.has_work() {
                         self.busy.insert(partition);
                     }
@@ -542,6 +566,8 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
     }
 }
 
+/// A member whose link is silent for so long may be dead: its groups rest no longer.
+const LINK_SILENT: Duration = Duration::from_millis(600);
 /// Chunks of snapshots that one turn reads.
 const CHUNKS_A_TURN: usize = 4;
 

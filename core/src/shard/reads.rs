@@ -102,6 +102,10 @@ impl Reads {
         }
     }
 
+    pub(super) fn is_waiting(&self) -> bool {
+        self.has_fresh() || !self.rounds.is_empty()
+    }
+
     pub(super) fn has_fresh(&self) -> bool {
         !self.fresh.is_empty()
     }

@@ -3,6 +3,7 @@
 
 mod compare;
 mod lead;
+mod rest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -27,6 +28,8 @@ use crate::vnode::command::{Command, NumberedStep, Operation, Outcome, Proposal,
 use crate::vnode::group::{Committed, CommittedKind, Group, GroupConfig, Pending, Unheard};
 use crate::vnode::peer::{PeerBody, PeerMessages};
 use crate::vnode::snapshot::{ChunkFault, Transfer, Want};
+
+use rest::Rest;
 
 use super::ReplicaSet;
 use super::digests::Digests;
@@ -75,6 +78,7 @@ pub(super) struct Vnode {
     /// A tick has passed since the last question for it.
     ask: bool,
     digests: Digests,
+    rest: Rest,
     /// Who should lead, by Raft id.
     preferred: Option<u64>,
     draining: bool,
@@ -152,6 +156,7 @@ impl Vnode {
             led_since: None,
             handed_at: None,
             digests: Digests::default(),
+            rest: Rest::default(),
             reads: Reads::new(set.peer, rng.next_u64()),
             set,
             group,
@@ -207,6 +212,10 @@ impl Vnode {
 
     pub(super) fn partition(&self) -> Partition {
         self.partition
+    }
+
+    pub(super) fn others(&self) -> Vec<u64> {
+        self.group.others()
     }
 
     pub(super) fn peer(&self) -> u64 {
@@ -324,8 +333,20 @@ impl Vnode {
         if let PeerBody::Transfer(transfer) = message.body {
             return self.transfer(now, message.from, transfer, effects);
         }
-        if let PeerBody::Digest { position, digest } = message.body {
-            return self.compared(message.from, Position(position), digest, effects);
+        match message.body {
+            PeerBody::Digest { position, digest } => {
+                return self.compared(message.from, Position(position), digest, effects);
+            }
+            PeerBody::Rest { term, index, now } => {
+                return self.asked_to_rest(message.from, term, index, now);
+            }
+            PeerBody::Rested { term, index } => {
+                return self.agreed_to_rest(message.from, term, index);
+            }
+            PeerBody::Wake => return self.wake(),
+            // Heartbeats go on until all rest.
+            PeerBody::Alive { .. } | PeerBody::Appended { .. } => {}
+            _ => self.wake(),
         }
         match self.group.step(message.from, message.body) {
             Ok(()) | Err(Unheard::Refused) => {}
@@ -343,6 +364,7 @@ impl Vnode {
         } else if self.receiving.is_some() {
             effects.push(Effect::ReadIndex { ticket, result: Err(Fault::Unavailable) });
         } else {
+            self.wake();
             self.reads.add(now.mono, ticket);
         }
     }
@@ -350,6 +372,7 @@ impl Vnode {
     /// The rows or the log cannot be trusted. Others go on; rows are asked of them.
     fn distrust(&mut self, lost: Lost, fault: StoreFault, effects: &mut Vec<Effect>) {
         effects.push(Effect::Suspect { partition: self.partition, fault });
+        self.wake_all();
         // Alone, nobody else can have done it.
         let alone = self.group.is_alone();
         let fault = if alone { Fault::Corrupt } else { Fault::Timeout };
@@ -372,6 +395,7 @@ impl Vnode {
 
     /// From here on there is no state, until a snapshot is whole.
     fn receive(&mut self, damaged: bool, effects: &mut Vec<Effect>) {
+        self.wake();
         self.reads.give_up(effects);
         self.wants.clear();
         self.group.lose_state();
@@ -518,11 +542,15 @@ impl Vnode {
     }
 
     /// Time has passed.
-    pub(super) fn tick(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    /// `heard`: the members of all other replicas are.
+    pub(super) fn tick(&mut self, now: Now, heard: bool, effects: &mut Vec<Effect>) {
         if self.condemned && !self.group.is_alone() {
             return;
         }
-        self.group.tick();
+        self.rest_or_wake(now, heard);
+        if !self.rests() {
+            self.group.tick();
+        }
         self.ask |= self.receiving.is_some();
         if self.has_state() {
             self.compare_resting(now, effects);
@@ -570,6 +598,7 @@ impl Vnode {
     }
 
     fn propose(&mut self, now: Now, what: Proposal) -> Result<u64, Fault> {
+        self.wake();
         let time = self.applied.time.max(now.wall);
         let data = postcard::to_stdvec(&Command { time, what }).expect("commands are plain data");
         if data.len() > WRITE_BYTES_MAX {

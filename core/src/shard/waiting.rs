@@ -38,6 +38,11 @@ impl Waiting {
         }
     }
 
+    /// Whether nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tickets.is_empty()
+    }
+
     /// Answers who has waited too long.
     pub(super) fn tick(&mut self, now: Monotonic, effects: &mut Vec<Effect>) {
         self.tickets.retain(|_, &mut (ticket, since)| {

@@ -267,6 +267,13 @@ impl Group {
         }
     }
 
+    /// Whether all replicas have the whole log, it ends there, and no change is under way.
+    pub fn is_everywhere(&self, index: u64) -> bool {
+        let conf = &self.node.store().conf;
+        let all = self.node.raft.prs().iter().all(|(_, progress)| progress.matched == index);
+        self.last() == index && all && conf.voters_outgoing.is_empty() && !self.node.raft.has_pending_conf()
+    }
+
     /// Whether this leader hears a replica, and sees it close behind.
     pub fn is_close(&self, peer: u64) -> bool {
         let progress = self.node.raft.prs().get(peer);

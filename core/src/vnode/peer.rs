@@ -48,6 +48,12 @@ pub enum PeerBody {
     ReadAt { term: u64, index: u64, context: Vec<u8> },
     /// What the sender's rows sum to at a position.
     Digest { position: u64, digest: u64 },
+    /// Nothing happens: would you rest at this index (or, `now`: do), as long as the links say that all live?
+    Rest { term: u64, index: u64, now: bool },
+    /// I would.
+    Rested { term: u64, index: u64 },
+    /// Do not rest: the sender may not be what you count on.
+    Wake,
     /// Of snapshots: not Raft's business until one is whole.
     Transfer(Transfer),
 }
@@ -154,7 +160,12 @@ impl PeerBody {
             | PeerBody::Voted { term, .. }
             | PeerBody::TakeOver { term }
             | PeerBody::ReadAt { term, .. } => Some(*term),
-            PeerBody::ReadIndex { .. } | PeerBody::Digest { .. } | PeerBody::Transfer(_) => None,
+            PeerBody::ReadIndex { .. }
+            | PeerBody::Digest { .. }
+            | PeerBody::Rest { .. }
+            | PeerBody::Rested { .. }
+            | PeerBody::Wake
+            | PeerBody::Transfer(_) => None,
         }
     }
 
@@ -293,7 +304,11 @@ impl PeerBody {
                 message.index = index;
                 message.set_entries(vec![data_entry(context)].into());
             }
-            PeerBody::Digest { .. } | PeerBody::Transfer(_) => return None,
+            PeerBody::Digest { .. }
+            | PeerBody::Rest { .. }
+            | PeerBody::Rested { .. }
+            | PeerBody::Wake
+            | PeerBody::Transfer(_) => return None,
         }
         Some(message)
     }

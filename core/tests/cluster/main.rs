@@ -6,6 +6,7 @@ mod digests;
 mod disk;
 mod lead;
 mod replication;
+mod rest;
 mod schedules;
 mod snapshots;
 mod state;

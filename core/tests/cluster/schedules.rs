@@ -38,6 +38,7 @@ impl Schedule {
     fn new(seed: u64, bug: Option<Bug>) -> Schedule {
         let members = 3 + (seed % 3) as usize;
         let mut world = World::with(seed, members, 3, 1 + (seed % 2) as u16, bug);
+        world.links = !seed.is_multiple_of(3);
         let odds = |world: &mut World, of: u64| world.rng.below(100) < of;
         if odds(&mut world, 60) {
             let (loss, double) = (world.rng.below(25), world.rng.below(40));

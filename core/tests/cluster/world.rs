@@ -34,6 +34,8 @@ enum Event {
     Tick {
         boot: u64,
     },
+    /// The link to another member says that it lives.
+    Heard(usize),
     Peer(Vec<PeerMessage>),
     Between {
         from: Partition,
@@ -113,6 +115,8 @@ pub struct World {
     /// How seldom a turn is followed by a checkpoint; never if zero.
     pub checkpoint_one_in: u64,
     pub meddle: Option<Meddle>,
+    /// Whether links tell who lives.
+    pub links: bool,
     /// Served reads.
     pub reads: usize,
     pub frames: usize,
@@ -180,6 +184,7 @@ impl World {
             log_slack: 20,
             checkpoint_one_in: 0,
             meddle: None,
+            links: false,
             reads: 0,
             frames: 0,
             snapshots: 0,
@@ -437,6 +442,14 @@ impl World {
                     let rate = (10_000 + self.members[member].drift) as u64;
                     let next = Duration::from_nanos(TICK.as_nanos() as u64 * 10_000 / rate + 1);
                     self.at(next, member, Event::Tick { boot });
+                    let links = self.links;
+                    for other in (0..self.members.len()).filter(|&other| links && other != member) {
+                        self.send(member, other, || Event::Heard(member));
+                    }
+                }
+                Event::Heard(other) => {
+                    let now = self.now(member);
+                    self.shard(member).heard(now, MemberId(other as u64));
                 }
                 Event::Peer(messages) => inputs.extend(messages.into_iter().map(Input::Peer)),
                 Event::Between { from, to, message } => inputs.push(Input::Message { from, to, message }),

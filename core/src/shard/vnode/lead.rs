@@ -53,6 +53,7 @@ impl Vnode {
         let to = self.group.successor(preferred).filter(|&peer| self.draining || preferred == Some(peer));
         if let Some(to) = to {
             self.handed_at = Some(now.mono);
+            self.wake();
             self.group.hand_over(to);
         }
     }
@@ -100,6 +101,7 @@ impl Vnode {
             }
             return Err(Fault::Busy);
         }
+        self.wake();
         self.group.propose_change(change)
     }
 }
