@@ -146,6 +146,10 @@ impl Vnode {
         if ingest.is_some() {
             group.lose_state();
         } else if group.is_sole_voter() {
+            // Nobody else could repair what is damaged: it is said before anything begins.
+            Outbox::load(rows, partition)?;
+            load_pipes(rows, partition)?;
+            first_timer(rows, partition)?;
             group.campaign();
         }
         Ok(Vnode {
@@ -793,6 +797,17 @@ impl Vnode {
         rows: &dyn StateRead,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreFault> {
+        match self.send(now, rows, effects) {
+            // Damage here is this replica's alone: no reason for all partitions of the member to end.
+            Err(fault @ StoreFault::Corrupt(_)) => {
+                self.distrust(Lost::Rows, fault, effects);
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn send(&mut self, now: Now, rows: &dyn StateRead, effects: &mut Vec<Effect>) -> Result<(), StoreFault> {
         if !self.has_state() || !self.group.leads() {
             return Ok(());
         }

@@ -1,12 +1,14 @@
 //! Cluster: who is too far behind for the log gets a snapshot, whatever happens on the way.
 
 use std::cell::RefCell;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use gomer_core::fault::Fault;
 use gomer_core::id::{Id, Partition, Root};
-use gomer_core::rows::{Place, ingest, node};
-use gomer_core::store::{StateBatch, StateRead, StateStore, StoreFault};
+use gomer_core::rows::key::{KeyWriter, after_prefix};
+use gomer_core::rows::{Kind, Place, ingest, node};
+use gomer_core::store::{Direction, StateBatch, StateRead, StateStore, StoreFault};
 use gomer_core::vnode::command::{Operation, Write};
 use gomer_core::vnode::peer::PeerBody;
 use gomer_core::vnode::snapshot::{Chunk, Transfer};
@@ -410,4 +412,58 @@ fn a_lone_replica_with_a_damaged_row_has_nobody_to_ask_and_writes_no_more() {
     assert_eq!(world.answers.remove(&ticket), Some(Answered::Done(Err(Fault::Corrupt))));
     assert_eq!(world.shard(0).status().suspect, [ONLY]);
     assert_eq!(world.shard(0).status().receiving, []);
+}
+
+/// What the leader of a partition sends is damaged on a member's disk.
+fn outbox_rots(world: &mut World, member: usize) {
+    world.checkpoint_now(member);
+    let from = KeyWriter::of_partition(ONLY, Kind::ChannelOut).end();
+    let mut found = None;
+    let state = world.members[member].state.snapshot().unwrap();
+    state
+        .scan(&from, &after_prefix(&from), Direction::Up, &mut |key, row| {
+            found = Some((key.to_vec(), row.to_vec()));
+            ControlFlow::Break(())
+        })
+        .unwrap();
+    let (key, mut row) = found.expect("steps were sent");
+    row[1] ^= 1;
+    world.members[member].state.commit(&StateBatch { rows: [(key.into(), Some(row))].into() }).unwrap();
+}
+
+/// What only a leader needs is read when it becomes one: damage there ended the process, in a turn.
+#[test]
+fn a_damaged_outbox_is_taken_from_others_or_said_when_a_lone_member_opens() {
+    let mut world = World::new(33, 3, 1);
+    let ids = [world.id(), world.id()];
+    for _ in 0..10 {
+        world.write(increment(ids[0], &[ids[1]]));
+    }
+    world.millis(2_000);
+    let leader = world.wait_for_leader(ONLY);
+    let victim = (leader + 1) % 3;
+    outbox_rots(&mut world, victim);
+    world.crash(victim);
+    world.start(victim);
+    let peer = world.peer(victim, ONLY);
+    for member in 0..3 {
+        world.shard(member).prefer(ONLY, Some(peer));
+    }
+    world.checkpoint_one_in = 5;
+    world.millis(30_000);
+    let suspects = std::mem::take(&mut world.checks.suspects);
+    assert_eq!((suspects.len(), suspects[0].0), (1, victim), "{suspects:?}");
+    assert_eq!(world.shard(victim).status().suspect, []);
+    world.write(increment(ids[0], &[ids[1]]));
+    world.heal();
+    assert_eq!(world.leader(ONLY), Some(victim), "it is preferred, and whole again");
+    world.checks.healed(&world.members, world.partitions);
+
+    let mut alone = World::new(34, 1, 1);
+    alone.write(increment(ids[0], &[ids[1]]));
+    alone.millis(2_000);
+    outbox_rots(&mut alone, 0);
+    alone.crash(0);
+    let fault = alone.try_start(0).expect_err("it is damaged");
+    assert!(matches!(fault, StoreFault::Corrupt(_)), "{fault}");
 }

@@ -225,16 +225,21 @@ impl World {
 
     /// Starts a member on its disk.
     pub fn start(&mut self, member: usize) {
+        self.try_start(member).expect("the disk is whole");
+    }
+
+    /// Starts a member on a disk that may be damaged.
+    pub fn try_start(&mut self, member: usize) -> Result<(), StoreFault> {
         let config = self.config(member);
         let m = &mut self.members[member];
         assert!(m.shard.is_none(), "it runs already");
         m.boot += 1;
         m.booted_at = self.time;
-        let shard = Shard::open(m.log.clone(), m.state.clone(), config).expect("the disk is whole");
-        m.shard = Some(shard);
+        m.shard = Some(Shard::open(m.log.clone(), m.state.clone(), config)?);
         let boot = m.boot;
         self.checks.started(member);
         self.at(Duration::ZERO, member, Event::Tick { boot });
+        Ok(())
     }
 
     /// The replica of a partition that a member has now.
