@@ -134,7 +134,9 @@ impl Group {
         let base = (applied.position.0, applied.term);
         let mut tail = Tail::open(log, id, base)?;
         let mut hard = HardState::default();
-        hard.set_term(ballot.term.max(base.1));
+        let sole = config.replicas.voters == [config.peer];
+        // In term zero the crate cannot refuse a vote: it panics. All voters begin alike, in the first.
+        hard.set_term(ballot.term.max(base.1).max(u64::from(!sole)));
         hard.set_vote(if ballot.term >= base.1 { ballot.vote } else { 0 });
         // A commit index may lag behind what was applied; it never did more than that.
         hard.set_commit(ballot.commit.max(base.0).min(tail.last()));
@@ -608,3 +610,7 @@ fn committed_out(entry: Entry) -> Committed {
     };
     Committed { index: entry.get_index(), term: entry.get_term(), what }
 }
+
+#[cfg(test)]
+#[path = "group_test.rs"]
+mod tests;
