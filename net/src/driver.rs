@@ -9,6 +9,7 @@ use std::time::Duration;
 use gomer_core::fault::Fault;
 use gomer_core::id::{MemberId, Partition};
 use gomer_core::meta::load;
+use gomer_core::ring::partition::META;
 use gomer_core::shard::{Effect, Input, Message, Shard, ShardStatus, Ticket};
 use gomer_core::store::memtable::Reader;
 use gomer_core::store::{LogStore, StateStore, StoreFault};
@@ -36,6 +37,8 @@ pub(crate) struct Driver<L: LogStore, S: StateStore> {
     pub(crate) inner: Arc<Inner>,
     pub(crate) meta: Reader<S>,
     pub(crate) full: Arc<AtomicBool>,
+    /// What this member leads is to be handed over.
+    pub(crate) draining: Arc<AtomicBool>,
     pub(crate) fatal: Fatal,
     pub(crate) waiting: BTreeMap<Ticket, Reply>,
     /// Messages between partitions of this shard.
@@ -149,6 +152,9 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
             self.ticked = Some(now.mono);
             inputs.push(Input::Tick);
             *self.status.lock().expect(UNPOISONED) = self.shard.status();
+            if self.draining.load(Ordering::Relaxed) {
+                self.shard.drain(true);
+            }
         }
         let touched = self.touched(&inputs);
         self.shard.set_full(self.full.load(Ordering::Relaxed));
@@ -170,6 +176,10 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
         }
         self.send_off();
         if self.live.is_some() && self.shard.is_live() {
+            if self.shard.holds(META) {
+                // An era that a start has opened is told nobody else.
+                self.follow_meta()?;
+            }
             let _ = self.live.take().expect("just seen").send(());
             if let Some(peers) = &self.inner.peers {
                 peers.live.fetch_add(1, Ordering::AcqRel);

@@ -12,10 +12,10 @@ use gomer_core::ring::partition::META;
 use gomer_core::shard::Input;
 use gomer_core::vnode::command::WRITE_OPERATIONS_MAX;
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::error::TrySendError;
 
 use crate::between::{Answered, Ask, Asked, Between, Refused};
 use crate::cluster::{Cluster, Inner, Reply, Request};
-use crate::peer::handshake::Refusal;
 use crate::peer::identity;
 use crate::peer::{LinkEvent, Upward};
 use crate::peers::Peers;
@@ -109,8 +109,11 @@ impl Exchange {
             Asked::Meta(command) => (META, Input::Meta { ticket: inner.ticket(), command }),
         };
         let reply = Reply::There { member: from, ask: id };
-        if inner.shard_of(partition).queue.try_send(Request { input, reply, until }).is_err() {
-            answer(Answered::Written(Err(Refused::Busy)));
+        match inner.shard_of(partition).queue.try_send(Request { input, reply, until }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => answer(Answered::Written(Err(Refused::Busy))),
+            // Stopping: the next leader is elected when this member is gone.
+            Err(TrySendError::Closed(_)) => answer(Answered::Elsewhere(None)),
         }
     }
 
@@ -200,7 +203,7 @@ impl Upward<Between> for Exchange {
             }
             LinkEvent::Refused(refusal) => {
                 tracing::error!(member = name, %refusal, "member refuses this one");
-                if matches!(refusal, Refusal::Superseded) {
+                if refusal.ends_this_member() {
                     (self.superseded)(&format!(
                         "{name} has seen a later start of this member, or another disk"
                     ));

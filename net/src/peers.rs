@@ -90,8 +90,13 @@ impl Peers {
         self.links().zip(member).is_some_and(|(links, member)| links.is_up(member.id))
     }
 
+    /// Whether any other member answers now.
+    pub(crate) fn reaches_any(&self) -> bool {
+        self.ring.others().any(|member| self.is_up(member.number))
+    }
+
     /// Asks a member. Nothing: it did not answer in time, or was lost; what it did is unknown.
-    /// [`Fault::Busy`]: too much waits for it, and it was not asked.
+    /// It was not asked: [`Fault::Busy`], too much waits for it, or [`Fault::Unavailable`], its link is down.
     pub(crate) async fn ask(
         &self,
         member: MemberId,
@@ -99,6 +104,10 @@ impl Peers {
         wait: Duration,
     ) -> Result<Option<Answered>, Fault> {
         let mut put = self.asks.put(member)?;
+        // Looked at when the question is known to be there: if the link goes down from now on, it is told.
+        if !self.is_up(member) {
+            return Err(Fault::Unavailable);
+        }
         let left_ms = wait.as_millis().try_into().unwrap_or(u32::MAX);
         let ask = Ask { id: put.id, generation: self.ring.generation(), left_ms, what };
         self.send(member, vec![Between::Ask(Box::new(ask))]);

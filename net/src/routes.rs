@@ -94,6 +94,11 @@ impl Routes {
         }
     }
 
+    /// Whether this member leads anything.
+    pub(crate) fn leads(&self) -> bool {
+        self.routes.iter().any(|route| route.lock().expect(UNPOISONED).leader == Some(self.own))
+    }
+
     /// How many partitions have had no leader since before that moment.
     pub(crate) fn leaderless(&self, before: Monotonic) -> usize {
         let since = |route: &Mutex<Route>| route.lock().expect(UNPOISONED).leaderless;

@@ -125,7 +125,7 @@ impl<'a> Trip<'a> {
     /// Asks another member. Nothing: no answer came, and what it did is unknown.
     async fn ask(&self, member: MemberId, what: Asked, wait: Duration) -> Result<Option<Answered>, Fault> {
         let wait = wait.min(self.left());
-        if !self.peers.is_up(member) || wait.is_zero() {
+        if wait.is_zero() {
             return Err(Fault::Unavailable);
         }
         self.peers.ask(member, what, wait).await

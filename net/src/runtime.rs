@@ -128,6 +128,7 @@ pub struct Member {
     stop: watch::Sender<bool>,
     ended: mpsc::Receiver<()>,
     full: Arc<AtomicBool>,
+    draining: Arc<AtomicBool>,
     /// The links; what others hold of them ends with this.
     links: Option<Arc<dyn Linked>>,
 }
@@ -216,7 +217,7 @@ impl Member {
         edges.entropy.fill(&mut seed);
         let mut rng = Rng::new(u64::from_le_bytes(seed[..8].try_into().expect("eight bytes")));
         let count = shards.len();
-        let full = Arc::new(AtomicBool::new(false));
+        let (full, draining) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let mut opened = Vec::new();
         let ring = peers.as_ref().map(|peers| &peers.ring);
         let held = |partition: &Partition| ring.is_none_or(|ring| ring.holds(*partition));
@@ -255,6 +256,7 @@ impl Member {
                 inner: inner.clone(),
                 meta: meta_reader.clone(),
                 full: full.clone(),
+                draining: draining.clone(),
                 fatal: edges.fatal.clone(),
                 waiting: BTreeMap::new(),
                 inbox: VecDeque::new(),
@@ -271,7 +273,7 @@ impl Member {
         for (number, opened) in opened.into_iter().enumerate() {
             live.push(spawn(format!("shard-{number}"), opened));
         }
-        Ok((Member { cluster: Cluster::new(inner), stop, ended, full, links: None }, live))
+        Ok((Member { cluster: Cluster::new(inner), stop, ended, full, draining, links: None }, live))
     }
 
     /// The handle for those who use the member.
@@ -289,9 +291,16 @@ impl Member {
         self.full.store(full, Ordering::Relaxed);
     }
 
-    /// Finishes the turns under way, checkpoints, and returns when every shard has ended. Writes that
-    /// come later are refused as unavailable.
+    /// Hands over what it leads to others, if there are any and they take it in time; finishes the turns under
+    /// way, checkpoints, and returns when every shard has ended. Writes that come later are refused as unavailable.
     pub async fn stop(mut self) {
+        if let Some(peers) = &self.cluster.inner.peers {
+            self.draining.store(true, Ordering::Relaxed);
+            let until = self.cluster.now().mono + HAND_OVER;
+            while peers.routes.leads() && self.cluster.now().mono < until && peers.reaches_any() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
         if let Some(links) = self.links.take() {
             links.stop(GOODBYE).await;
         }
@@ -301,6 +310,8 @@ impl Member {
     }
 }
 
+/// How long others may take to lead what this member led.
+const HAND_OVER: Duration = Duration::from_secs(3);
 /// How long the last words to other members may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Inputs from other members that may wait for one shard.
@@ -313,6 +324,7 @@ struct Opened<L: LogStore, S: StateStore> {
     peers: mpsc::Sender<Input>,
     peers_receiver: mpsc::Receiver<Input>,
     status: Arc<Mutex<ShardStatus>>,
+    clustered: bool,
 }
 
 fn open<L: LogStore, S: StateStore>(
@@ -330,15 +342,23 @@ fn open<L: LogStore, S: StateStore>(
     let log_slack = LOG_SLACK;
     let config_of_shard =
         ShardConfig { partitions, vnodes, peer, replicas, peers, log_slack, seed, checkpoint_bytes };
-    let shard = Shard::open(log, state, config_of_shard)?;
+    let mut shard = Shard::open(log, state, config_of_shard)?;
+    if let Some(ring) = ring {
+        for partition in shard.partitions().collect::<Vec<_>>() {
+            let preferred = ring.holders(partition).next().map(|holder| ring.raft_id(holder, partition));
+            shard.prefer(partition, preferred);
+        }
+    }
     let (sender, receiver) = mpsc::channel(config.queue);
     let (peers, peers_receiver) = mpsc::channel(PEER_QUEUE);
-    Ok(Opened { shard, sender, receiver, peers, peers_receiver, status: Arc::default() })
+    let clustered = ring.is_some();
+    Ok(Opened { shard, sender, receiver, peers, peers_receiver, status: Arc::default(), clustered })
 }
 
 impl<L: LogStore, S: StateStore> Opened<L, S> {
     fn handle(&self) -> ShardHandle {
-        let reader = Arc::new(TableReader { reader: self.shard.reader() });
+        let damaged = self.clustered.then(|| self.peers.clone());
+        let reader = Arc::new(TableReader { reader: self.shard.reader(), damaged });
         let (queue, peers) = (self.sender.clone(), self.peers.clone());
         ShardHandle { queue, peers, reader, status: self.status.clone() }
     }
@@ -346,12 +366,18 @@ impl<L: LogStore, S: StateStore> Opened<L, S> {
 
 struct TableReader<S: StateStore> {
     reader: Reader<S>,
+    /// In a cluster: whom to tell of a row that does not check, so that other replicas' take its place.
+    damaged: Option<mpsc::Sender<Input>>,
 }
 
 impl<S: StateStore> ShardReader for TableReader<S> {
     fn read(&self, partition: Partition, app: AppId, root: Root, query: &Query) -> Result<Reading, Fault> {
         read::answer(&self.reader.view(), partition, app, root, query).map_err(|fault| {
             tracing::error!(partition = partition.0, %fault, "a row cannot be read");
+            if let Some(damaged) = &self.damaged {
+                // If there is no room, the next read tells.
+                let _ = damaged.try_send(Input::Damaged { partition, fault });
+            }
             Fault::Corrupt
         })
     }

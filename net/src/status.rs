@@ -84,9 +84,6 @@ impl Cluster {
             let (cluster, number) = (self.clone(), member.number);
             let ask = async move {
                 let peers = cluster.inner.peers.as_ref()?;
-                if !peers.is_up(number) {
-                    return None;
-                }
                 match peers.ask(number, Asked::Status, STATUS_WAIT).await {
                     Ok(Some(Answered::Status(status))) => Some(status),
                     _ => None,

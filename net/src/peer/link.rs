@@ -153,7 +153,7 @@ where
 }
 
 fn up<T: Message, S, U: Upward<T>>(shared: &Shared<S, U>, peer: MemberId, link: &Link, agreed: Agreed) {
-    tracing::info!(%peer, version = agreed.version, "a peer is reached");
+    tracing::debug!(%peer, version = agreed.version, "a peer is reached");
     link.outbox.connected();
     link.set_up(true);
     let Agreed { version, disk, features, .. } = agreed;
@@ -163,10 +163,7 @@ fn up<T: Message, S, U: Upward<T>>(shared: &Shared<S, U>, peer: MemberId, link: 
 fn down<T: Message, S, U: Upward<T>>(shared: &Shared<S, U>, peer: MemberId, link: &Link, end: End) {
     link.set_up(false);
     link.outbox.disconnected();
-    match end {
-        End::Stopped | End::Goodbye => tracing::info!(%peer, why = %end, "a connection to a peer has ended"),
-        _ => tracing::warn!(%peer, why = %end, "a connection to a peer has ended"),
-    }
+    tracing::debug!(%peer, why = %end, "a connection to a peer has ended");
     let refused = if let End::Refused(refusal) = &end { Some(*refusal) } else { None };
     shared.upward.link(peer, LinkEvent::Down(end));
     if let Some(refusal) = refused {
