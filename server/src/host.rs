@@ -92,6 +92,17 @@ impl Host {
         })
     }
 
+    /// Why requests should not come here; empty when they should.
+    pub fn reasons(&self) -> Vec<&'static str> {
+        let mut reasons = self.health.reasons();
+        if !self.cluster.is_live() {
+            reasons.push("no-majority-yet");
+        } else if self.cluster.leaderless() > 0 {
+            reasons.push("no-leader");
+        }
+        reasons
+    }
+
     /// The OpenAPI document, made when it is first asked for.
     pub fn open_api(&self) -> Bytes {
         self.open_api.get_or_init(|| crate::openapi::document_of(&self.registry).into()).clone()

@@ -64,6 +64,33 @@ impl Collector for Scrape {
                 })
             }),
         )?;
+        let links = host.cluster.link_counts();
+        if !links.is_empty() {
+            page.counters(
+                "peer_events",
+                "What was exchanged with each other member",
+                links.into_iter().flat_map(|(member, counts)| {
+                    counts.into_iter().map(move |(event, count)| {
+                        (vec![("member", member.clone()), ("event", event.to_owned())], count)
+                    })
+                }),
+            )?;
+            page.counters(
+                "peer_listener_events",
+                "What the listener for other members counted",
+                host.cluster
+                    .peer_listener_counts()
+                    .into_iter()
+                    .map(|(event, count)| (vec![("event", event.to_owned())], count)),
+            )?;
+            page.counters(
+                "peer_dropped",
+                "What came from other members and found no room",
+                [(Vec::new(), host.cluster.dropped())].into_iter(),
+            )?;
+            let leaderless = host.cluster.leaderless() as i64;
+            page.gauge("leaderless", "Partitions without a leader for longer than an election", leaderless)?;
+        }
         let (meta, shards) = host.cluster.status();
         let named: Vec<(String, &ShardStatus)> = std::iter::once(("meta".to_owned(), &meta))
             .chain(shards.iter().enumerate().map(|(number, status)| (number.to_string(), status)))
@@ -94,7 +121,7 @@ impl Collector for Scrape {
             host.cluster.watching() as i64,
         )?;
         page.gauge("rate_buckets", "Rate limit buckets that are kept", host.limits.len() as i64)?;
-        page.gauge("ready", "Whether requests should come here", i64::from(host.health.reasons().is_empty()))
+        page.gauge("ready", "Whether requests should come here", i64::from(host.reasons().is_empty()))
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn health() -> Response {
 
 /// Whether requests should come here.
 pub(super) fn ready(host: &Host) -> Response {
-    let reasons = host.health.reasons();
+    let reasons = host.reasons();
     let ready = reasons.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = serde_json::to_vec(&Ready { ready, reasons }).expect("plain data, which JSON can hold");

@@ -3,15 +3,15 @@
 //!
 //! Must never learn: what is in an app. The operator has no rights there.
 
-use gomer_core::id::{Id, Partition};
+use gomer_core::id::Id;
 use gomer_core::meta::command::{MetaCommand, is_app_name};
 use gomer_core::meta::state::App;
-use gomer_core::shard::ShardStatus;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::admin::{KeyView, NewKey, put_key};
 use super::app::State;
+use super::cluster_status;
 use crate::metrics;
 use crate::problem::Code;
 use crate::registry::{Cache, Call, Idempotency, Method, Reply, Rev, Role, Scope, Stop};
@@ -39,10 +39,7 @@ pub fn methods() -> Vec<Method> {
             .scope(Scope::Cluster)
             .produces(metrics::CONTENT_TYPE)
             .about("Shows every counter as OpenMetrics text: the same as /metrics, for those who hold the token."),
-        Method::query("cluster.getStatus", get_status)
-            .role(Role::Operator)
-            .scope(Scope::Cluster)
-            .about("Shows how the member is: partitions with their positions, queues, and what was written."),
+        cluster_status::method(),
         Method::query("cluster.listApps", list_apps)
             .role(Role::Operator)
             .scope(Scope::Cluster)
@@ -205,126 +202,4 @@ async fn update_app(call: Call, args: UpdateApp) -> Result<Reply<AppView>, Stop>
 async fn get_metrics(call: Call, _: Empty) -> Result<Reply<String>, Stop> {
     let page = metrics::render(&call.host);
     Ok(Reply::other(metrics::CONTENT_TYPE, page).cache(Cache::Never))
-}
-
-/// How the cluster is.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct Status {
-    /// Version of the program that answers.
-    version: &'static str,
-    /// As of when, in milliseconds since 1970.
-    as_of_ms: u64,
-    /// Position of the metadata.
-    generation: u64,
-    /// How many apps there are.
-    apps: usize,
-    /// Live connections that wait for changes, counted by what they watch.
-    watching: usize,
-    /// The members. One.
-    members: Vec<MemberStatus>,
-    /// The partitions, by number.
-    partitions: Vec<PartitionStatus>,
-}
-
-/// How a member is.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct MemberStatus {
-    /// Its number.
-    id: &'static str,
-    /// `valid`, or `suspect` while it does not trust some of its rows.
-    state: &'static str,
-    /// Whether it takes requests.
-    ready: bool,
-    /// Partitions that it holds.
-    partitions: usize,
-    /// Partitions that it leads.
-    leaders: usize,
-    /// What waits.
-    queues: Queues,
-    /// Log syncs since the start.
-    syncs: u64,
-    /// Log entries written since the start.
-    entries: u64,
-    /// Rows written since the start.
-    rows: u64,
-    /// Checkpoints since the start.
-    checkpoints: u64,
-    /// Bytes in the memory tables.
-    table_bytes: usize,
-}
-
-/// What waits.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct Queues {
-    /// Steps for other partitions.
-    steps: usize,
-    /// Fan-outs under way.
-    pipes: usize,
-}
-
-/// How a partition is.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct PartitionStatus {
-    /// Its number.
-    id: u16,
-    /// The member that leads it.
-    leader: &'static str,
-    /// The members that hold it.
-    replicas: [&'static str; 1],
-    /// What it has applied.
-    position: u64,
-    /// Whether it does not trust its rows.
-    suspect: bool,
-}
-
-const MEMBER: &str = "1";
-
-async fn get_status(call: Call, _: Empty) -> Result<Reply<Status>, Stop> {
-    let meta = call.cluster.meta();
-    let (meta_shard, shards) = call.cluster.status();
-    let mut partitions: Vec<PartitionStatus> = shards
-        .iter()
-        .flat_map(|shard| shard.positions.iter().map(move |at| (shard, at)))
-        .map(|(shard, (Partition(id), position))| PartitionStatus {
-            id: *id,
-            leader: MEMBER,
-            replicas: [MEMBER],
-            position: position.0,
-            suspect: shard.suspect.contains(&Partition(*id)),
-        })
-        .collect();
-    partitions.sort_by_key(|partition| partition.id);
-    let all = || shards.iter().chain([&meta_shard]);
-    let sum = |of: fn(&ShardStatus) -> u64| all().map(of).sum();
-    let suspect = all().any(|shard| !shard.suspect.is_empty());
-    let member = MemberStatus {
-        id: MEMBER,
-        state: if suspect { "suspect" } else { "valid" },
-        ready: call.host.health.reasons().is_empty(),
-        partitions: partitions.len(),
-        leaders: partitions.len(),
-        queues: Queues {
-            steps: all().map(|shard| shard.steps).sum(),
-            pipes: all().map(|shard| shard.pipes).sum(),
-        },
-        syncs: sum(|shard| shard.syncs),
-        entries: sum(|shard| shard.entries),
-        rows: sum(|shard| shard.rows),
-        checkpoints: sum(|shard| shard.checkpoints),
-        table_bytes: all().map(|shard| shard.table_bytes).sum(),
-    };
-    let status = Status {
-        version: env!("CARGO_PKG_VERSION"),
-        as_of_ms: call.now.wall.as_millis(),
-        generation: meta.position.0,
-        apps: meta.apps.len(),
-        watching: call.cluster.watching(),
-        members: vec![member],
-        partitions,
-    };
-    Ok(Reply::new(status).cache(Cache::Never))
 }

@@ -10,6 +10,7 @@ pub mod batch;
 pub mod block;
 pub mod chat;
 pub mod cluster;
+mod cluster_status;
 pub mod device;
 pub mod follow;
 pub mod graph;

@@ -46,7 +46,7 @@ struct Health {
 }
 
 async fn get_health(call: Call, _: Empty) -> Result<Reply<Health>, Stop> {
-    let reasons = call.host.health.reasons();
+    let reasons = call.host.reasons();
     Ok(Reply::new(Health {
         ready: reasons.is_empty(),
         reasons,
