@@ -7,6 +7,7 @@
 //! shard-0/state.redb
 //! shard-0/MADE  from here on, a missing log or state is damage and not a new store
 //! meta/…        the same for the metadata
+//! CLUSTER       of a cluster's member: see [`super::cluster`]
 //! ```
 //!
 //! A directory of a newer format, or one that is not ours, is left exactly as it is.
@@ -176,6 +177,11 @@ impl DataDir {
         self.is_new
     }
 
+    /// Whether stores were made in it.
+    pub fn holds_data(&self) -> bool {
+        self.parts().iter().any(|part| self.path.join(part).join("MADE").exists())
+    }
+
     /// Space on its file system.
     pub fn space(&self) -> Result<Space, StoreFault> {
         Space::of(&self.path).map_err(super::io_fault)
@@ -274,7 +280,7 @@ fn render_format(format: &Format) -> String {
     format!("{content}\n{sum}\n")
 }
 
-fn checksum_line(content: &str) -> String {
+pub(super) fn checksum_line(content: &str) -> String {
     format!("crc32 {:08x}", crc32fast::hash(content.as_bytes()))
 }
 
@@ -333,7 +339,7 @@ fn make(path: &Path, format: &Format) -> io::Result<()> {
     write_durably(&path.join("FORMAT"), render_format(format).as_bytes())
 }
 
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;

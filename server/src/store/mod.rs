@@ -1,12 +1,13 @@
 //! The stores on a real disk: raft-engine for the log, redb for the state, and the directory they
 //! are in.
 //!
-//! Reading order: [`dir`] (lock, format, shards), [`log`] with its files ([`files`]) and what is done
+//! Reading order: [`dir`] (lock, format, shards), [`cluster`] (whose member it is), [`log`] with its files ([`files`]) and what is done
 //! to them before they are opened ([`segments`]), [`state`], [`reserve`] (how full the disk is).
 //! [`faulty`] is a disk that loses, tears, rots and fills; tests run the stores on it.
 //!
 //! Must never learn: what a row or an entry means, and what a client is told.
 
+pub mod cluster;
 pub mod dir;
 #[doc(hidden)]
 pub mod faulty;
