@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::exit::{End, Exit};
 use super::settings::{KEYS, Settings};
 use super::sources::Sources;
-use super::{logs, operator, reference, serve};
+use super::{cluster, logs, operator, reference, serve};
 use crate::bench;
 
 /// Runs the program.
@@ -27,6 +27,7 @@ fn run(matches: &ArgMatches) -> Result<(), End> {
         Some(("bench", matches)) => bench::run(matches),
         Some((bench::HELLO_SERVER, _)) => bench::run_hello(),
         Some(("app", matches)) => operator::app(matches),
+        Some(("cluster", matches)) => cluster::run(matches),
         Some(("key", matches)) => operator::key(matches),
         Some(("serve", matches)) => serve(matches),
         Some(("config", matches)) => match matches.subcommand() {
@@ -72,6 +73,7 @@ fn command() -> Command {
             Command::new("config").about("The configuration").subcommand_required(true).subcommand(show),
         )
         .subcommand(operator::app_command())
+        .subcommand(cluster::command())
         .subcommand(operator::key_command())
         .subcommand(bench::command())
         .subcommand(bench::hello_command())

@@ -44,6 +44,15 @@ impl Entropy for SystemEntropy {
     }
 }
 
+/// Ends the process: another start of this member has been seen since its disk was last written, or a copy of it.
+pub fn end_superseded(why: &str) {
+    eprintln!(
+        "gomer: this data directory was wiped, rolled back or copied: {why}; it must not answer or vote. Keep it for \
+         inspection"
+    );
+    std::process::exit(super::exit::Exit::Data as i32);
+}
+
 /// A thread for each shard.
 struct Threads;
 

@@ -39,7 +39,7 @@ pub fn key_command() -> Command {
     Command::new("key").about("Keys of apps").subcommand_required(true).subcommand(with_server(create))
 }
 
-fn with_server(command: Command) -> Command {
+pub(super) fn with_server(command: Command) -> Command {
     command
         .arg(
             Arg::new("server")
@@ -130,12 +130,12 @@ fn list_apps(matches: &ArgMatches) -> Result<(), End> {
     show(matches, &json!({ "items": apps }), || lines)
 }
 
-fn show(matches: &ArgMatches, json: &Value, people: impl FnOnce() -> String) -> Result<(), End> {
+pub(super) fn show(matches: &ArgMatches, json: &Value, people: impl FnOnce() -> String) -> Result<(), End> {
     let text = if matches.get_flag("json") { format!("{json}\n") } else { people() };
     reference::print(&text)
 }
 
-fn client(matches: &ArgMatches) -> Result<AdminClient, End> {
+pub(super) fn client(matches: &ArgMatches) -> Result<AdminClient, End> {
     let data = matches.get_one::<PathBuf>("data").expect("it has a default");
     let token = match std::env::var("GOMER_OPERATOR_TOKEN") {
         Ok(token) => token,
@@ -159,7 +159,7 @@ fn text<'a>(matches: &'a ArgMatches, name: &str) -> &'a str {
 }
 
 /// A UUID of version 4.
-fn random_id() -> String {
+pub(super) fn random_id() -> String {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("an operating system without randomness cannot make ids");
     bytes[6] = 0x40 | (bytes[6] & 0x0f);

@@ -17,6 +17,7 @@ use gomer::first_start;
 use gomer::host::{Edges, Host};
 use gomer::http::{Api, Side};
 use gomer::methods::media::sweep;
+use gomer::store::cluster::refuse_clustered;
 use gomer::store::dir::{DataDir, DirFault, Format};
 use gomer::store::log::LogSettings;
 use gomer::store::reserve::Reserve;
@@ -26,11 +27,12 @@ use gomer_net::edges::Entropy;
 use gomer_net::http::{Drain, Front, Limits};
 use gomer_net::runtime::{Member, MemberConfig};
 use serde::Serialize;
+use tokio::task::JoinHandle;
 
 use super::edges::{self, SystemEntropy};
 use super::exit::{End, Exit};
 use super::settings::Settings;
-use super::signals;
+use super::{join, signals};
 
 /// Runs until a signal, and ends in good order.
 pub async fn run(settings: Settings, json: bool) -> Result<(), End> {
@@ -39,23 +41,36 @@ pub async fn run(settings: Settings, json: bool) -> Result<(), End> {
     let public = bind(settings.listen, &settings.limits, "--listen").await?;
     let admin = bind(settings.admin_listen, &settings.limits, "--admin-listen").await?;
     let dir = Arc::new(open_dir(&settings)?);
-    let member = Arc::new(start_member(&settings, &dir).await?);
+    let (member, tide) = start_member(&settings, &dir).await?;
+    let member = Arc::new(member);
     let host = make_host(&settings, member.cluster().clone(), &dir)?;
     host.show_front("public", public.counts());
     host.show_front("admin", admin.counts());
     let watching =
         tokio::spawn(watch_space(member.clone(), host.blobs.clone(), dir.clone(), settings.reserve_bytes));
     let sweeping = tokio::spawn(sweep::run(host.clone(), SWEEP_EVERY));
-    let credentials = first_start::run(&host, dir.path(), settings.demo)
-        .await
-        .map_err(|error| End::new(Exit::Failed, format!("{error:#}")))?;
+    let (credentials, first) = match member.cluster().ring() {
+        None => {
+            let credentials = first_start::run(&host, dir.path(), settings.demo)
+                .await
+                .map_err(|error| End::new(Exit::Failed, format!("{error:#}")))?;
+            (credentials, None)
+        }
+        Some(ring) => {
+            let first = ring.is_first();
+            let making = tokio::spawn(start_in_cluster(host.clone(), dir.clone(), first, settings.demo));
+            (Some(dir.path().join(first_start::DEMO_FILE)).filter(|file| file.exists()), Some(making))
+        }
+    };
     let ready = Ready::of(&public, &admin, dir.path(), credentials.as_deref());
     let (drain, admin_drain) = (Drain::new(), Drain::new());
     let mut serving =
         tokio::spawn(public.serve(Arc::new(Api::new(host.clone(), Side::Public)), drain.clone()));
     let admin_api = Arc::new(Api::new(host.clone(), Side::Admin));
     let mut admin_serving = tokio::spawn(admin.serve(admin_api, admin_drain.clone()));
-    host.health.start();
+    if first.is_none() {
+        host.health.start();
+    }
     ready.say(json);
     let name = signal.await.unwrap_or("the end of the signal thread");
     tracing::info!(signal = name, drain_s = settings.drain.as_secs(), "draining");
@@ -72,11 +87,11 @@ pub async fn run(settings: Settings, json: bool) -> Result<(), End> {
         admin_drain.cut();
         let _ = admin_serving.await;
     }
+    for task in [Some(watching), Some(sweeping), tide, first].into_iter().flatten() {
+        task.abort();
+        let _ = task.await;
+    }
     drop(host);
-    watching.abort();
-    sweeping.abort();
-    let _ = watching.await;
-    let _ = sweeping.await;
     stop(member).await;
     tracing::info!("stopped");
     Ok(())
@@ -110,7 +125,29 @@ fn dir_end(fault: DirFault) -> End {
     End::new(code, fault.to_string())
 }
 
-async fn start_member(settings: &Settings, dir: &DataDir) -> Result<Member, End> {
+/// What is done once for a cluster is done by its first member, as soon as there is a majority. Only then, and on
+/// the others when partitions have leaders, is the member ready.
+async fn start_in_cluster(host: Arc<Host>, dir: Arc<DataDir>, first: bool, demo: bool) {
+    while !host.cluster.is_live() {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    while first && let Err(error) = first_start::run(&host, dir.path(), demo).await {
+        tracing::warn!("the first start is not complete yet: {error:#}");
+        tokio::time::sleep(TRY_AGAIN).await;
+    }
+    host.health.start();
+    tracing::info!("ready");
+}
+
+/// Opens the stores and starts the member; of a cluster, also what keeps its disk's tide.
+async fn start_member(settings: &Settings, dir: &DataDir) -> Result<(Member, Option<JoinHandle<()>>), End> {
+    let file = match &settings.peers {
+        Some(peers) => Some(join::open_file(peers, dir)?),
+        None => {
+            refuse_clustered(dir).map_err(join::cluster_end)?;
+            None
+        }
+    };
     let format = dir.format();
     let mut shards = Vec::new();
     for shard in 0..format.shards {
@@ -119,13 +156,24 @@ async fn start_member(settings: &Settings, dir: &DataDir) -> Result<Member, End>
     let meta = dir.open_meta(LogSettings::default(), META_CACHE_BYTES).map_err(dir_end)?;
     let (head, _) = format.incarnation.split_first_chunk().expect("an incarnation has 16 bytes");
     let peer = u64::from_le_bytes(*head).max(1);
-    Member::start(MemberConfig::new(peer), edges::real(), shards, meta).await.map_err(|fault| match fault {
+    let config = MemberConfig::new(peer);
+    if let (Some(peers), Some(file)) = (&settings.peers, file) {
+        let member = join::start(peers, config, shards, meta, file.clone(), dir).await?;
+        return Ok((member, Some(tokio::spawn(join::keep_tide(file)))));
+    }
+    let started = Member::start(config, edges::real(), shards, meta).await;
+    Ok((started.map_err(|fault| store_end(dir, fault))?, None))
+}
+
+/// How the process ends when a store could not be opened.
+pub(super) fn store_end(dir: &DataDir, fault: StoreFault) -> End {
+    match fault {
         StoreFault::Corrupt(_) => {
             let path = dir.path().to_owned();
             dir_end(DirFault::Damaged { path, what: fault.to_string() })
         }
         StoreFault::Io(_) | StoreFault::Full => End::new(Exit::Disk, fault.to_string()),
-    })
+    }
 }
 
 fn make_host(settings: &Settings, cluster: Cluster, dir: &DataDir) -> Result<Arc<Host>, End> {
@@ -244,5 +292,9 @@ const FILES_QUEUE: usize = 256;
 const PICTURES_QUEUE: usize = 32;
 /// How often it is looked for uploads that nobody needs.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How soon it is looked again whether there is a majority.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How soon a first start that was refused is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 const SPACE_EVERY: Duration = Duration::from_secs(2);
 const META_CACHE_BYTES: usize = 16 << 20;

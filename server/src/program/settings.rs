@@ -7,6 +7,7 @@ use std::time::Duration;
 use gomer_net::http::{Cidr, Limits};
 
 use super::exit::{End, Exit};
+use super::ring::{self, PeerSettings};
 use super::sources::Sources;
 
 /// A setting.
@@ -54,6 +55,28 @@ pub const KEYS: &[Key] = &[
     key("data", "data", is_text, "Directory of the data"),
     key("listen", "127.0.0.1:8080", is_address, "Address for apps; port 0 takes any free port"),
     key("admin_listen", "127.0.0.1:8081", is_address, "Address for operators: metrics and cluster methods"),
+    key("peer_listen", "", is_peer_address, "Address for other members; empty: the one in cluster.members"),
+    key(
+        "cluster.members",
+        "",
+        ring::is_members,
+        "All members of the cluster, in one order, like ada=10.0.0.1:9000,bob=10.0.0.2:9000; empty: one alone",
+    ),
+    key("cluster.name", "", |_| Ok(()), "Which of cluster.members this one is"),
+    key("cluster.id", "", ring::is_cluster, "The cluster, as `gomer cluster init` says"),
+    key(
+        "cluster.partitions",
+        "64",
+        ring::is_partitions,
+        "Slices of the data, fixed when the cluster is made",
+    ),
+    key("cluster.replicas", "0", is_replicas, "Copies of everything; 0: three, or one for each member"),
+    key(
+        "cluster.certificates",
+        "",
+        |_| Ok(()),
+        "Directory with authority.pem, NAME.pem and NAME.key; empty: members talk without TLS, on one machine only",
+    ),
     key(
         "insecure_listen",
         "false",
@@ -116,6 +139,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Address for operators.
     pub admin_listen: SocketAddr,
+    /// The cluster that this member is of; nothing: it is alone.
+    pub peers: Option<PeerSettings>,
     /// Whether to make the sample app.
     pub demo: bool,
     /// Longest drain.
@@ -168,6 +193,7 @@ impl Settings {
             data: PathBuf::from(text("data")),
             listen,
             admin_listen,
+            peers: PeerSettings::of(sources)?,
             demo: match text("demo") {
                 "auto" => alone,
                 said => said == "true",
@@ -202,6 +228,10 @@ fn is_address(text: &str) -> Result<(), String> {
     address
         .map(drop)
         .map_err(|_| format!("`{text}` is not an address with a port, like 127.0.0.1:8080 or [::1]:8080"))
+}
+
+fn is_peer_address(text: &str) -> Result<(), String> {
+    if text.is_empty() { Ok(()) } else { is_address(text) }
 }
 
 /// A host with a port, or nothing.
@@ -247,6 +277,10 @@ fn is_seconds(text: &str) -> Result<(), String> {
 
 fn is_shards(text: &str) -> Result<(), String> {
     within(text, 0, 64)
+}
+
+fn is_replicas(text: &str) -> Result<(), String> {
+    within(text, 0, 5)
 }
 
 fn is_number(text: &str) -> Result<(), String> {
@@ -300,6 +334,9 @@ mod tests {
             ("trusted_proxies", "10.0.0.0/33"),
             ("drain_s", "-1"),
             ("shards", "65"),
+            ("peer_listen", "9000"),
+            ("cluster.replicas", "6"),
+            ("cluster.members", "ada"),
             ("limits.connections", "0"),
             ("log.format", "xml"),
             ("log.level", "loud"),
