@@ -170,6 +170,11 @@ impl Gomer {
         self.wait()
     }
 
+    /// How it ended by itself, if it did.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be asked")
+    }
+
     /// Waits until it ends by itself.
     pub fn wait(&mut self) -> ExitStatus {
         let child = &mut self.child;

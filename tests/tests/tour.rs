@@ -1,7 +1,9 @@
-//! The README's tour, as a newcomer would paste it: its `sh` blocks, one after another, in one shell.
+//! The README's tour and the guide to three members, as a newcomer would paste them: their `sh` blocks, one after
+//! another, in one shell.
 //!
 //! Needs `sh` and `curl`, so it does not run with the other tests but as a step of its own in `cargo verify`.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -29,23 +31,24 @@ fn blocks(markdown: &str, language: &str) -> Vec<String> {
     blocks
 }
 
-fn tour() -> String {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let text = std::fs::read_to_string(readme).expect("the README is there");
+/// The script that a page holds.
+fn script(page: &str) -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+    let text = std::fs::read_to_string(&page).expect("the page is there");
     let blocks = blocks(&text, "sh");
-    assert!(blocks.len() >= 5, "the tour has {} blocks", blocks.len());
+    assert!(blocks.len() >= 5, "{} has {} blocks", page.display(), blocks.len());
     blocks.concat()
 }
 
 /// Runs the script in a new shell. A line that waits for something for ever is stopped by the time limit.
-fn run(script: &str, server: &Gomer, dir: &Dir, name: &str) -> String {
+fn run(script: &str, env: &[(&str, &OsStr)], dir: &Dir, name: &str) -> String {
     let place = |ending: &str| dir.path().join(format!("{name}.{ending}"));
     std::fs::write(place("sh"), script).expect("a test can write a script");
     let output = File::create(place("out")).expect("a test can write a log");
     let mut shell = Command::new("sh")
         .arg(place("sh"))
-        .env("GOMER", server.http())
-        .env("DATA", server.data())
+        .envs(env.iter().copied())
+        .current_dir(dir.path())
         .stdin(Stdio::null())
         .stdout(output.try_clone().expect("a file can be shared"))
         .stderr(output)
@@ -71,9 +74,10 @@ fn run(script: &str, server: &Gomer, dir: &Dir, name: &str) -> String {
 fn the_tour_runs_twice_on_the_same_server() {
     let dir = Dir::new("tour");
     let server = Gomer::start(&dir.path().join("data"));
-    let script = tour();
-    let first = run(&script, &server, &dir, "first");
-    let second = run(&script, &server, &dir, "second");
+    let script = script("README.md");
+    let env = [("GOMER", server.http().as_ref()), ("DATA", server.data().as_os_str())];
+    let first = run(&script, &env, &dir, "first");
+    let second = run(&script, &env, &dir, "second");
     for said in [&first, &second] {
         assert!(said.contains("Good morning"), "{said}");
         // Queued offline, sent twice, and there once.
@@ -81,6 +85,41 @@ fn the_tour_runs_twice_on_the_same_server() {
         assert_eq!(last.matches("In a tunnel").count(), 1, "{last}");
     }
     assert_eq!(server.stop().code(), Some(0));
+}
+
+#[test]
+fn the_guide_to_three_members_does_what_it_says() {
+    let dir = Dir::new("three-members");
+    let _members = Members(&dir);
+    let binary = gomer_tests::process::binary().canonicalize().expect("it was found");
+    let folder = binary.parent().expect("a file has a folder").as_os_str().to_owned();
+    let mut path = folder;
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let said = run(&script("docs/guides/three-members.md"), &[("PATH", &path)], &dir, "guide");
+    for text in ["written at bob", "written without ada"] {
+        assert!(said.contains(text), "{said}");
+    }
+    let lines = said.lines().filter(|line| line.starts_with("ada ")).collect::<Vec<_>>();
+    assert!(lines.len() == 2 && lines[0].contains(" yes ") && lines[1].contains(" no "), "{lines:?}");
+}
+
+/// The members that the guide has started and, if it did not come to its end, not stopped.
+struct Members<'a>(&'a Dir);
+
+impl Drop for Members<'_> {
+    fn drop(&mut self) {
+        for name in ["ada", "bob", "eve"] {
+            let place = self.0.path().join("three");
+            if std::thread::panicking() {
+                let log = std::fs::read_to_string(place.join(format!("{name}.log"))).unwrap_or_default();
+                eprintln!("--- {name} ---\n{log}");
+                if let Ok(pid) = std::fs::read_to_string(place.join(format!("{name}.pid"))) {
+                    let _ = Command::new("kill").args(["-9", pid.trim()]).status();
+                }
+            }
+        }
+    }
 }
 
 #[test]
