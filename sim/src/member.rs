@@ -14,11 +14,14 @@ use gomer_core::meta::command::{KeyKind, MetaCommand};
 use gomer_core::ring::partition::PartitionCount;
 use gomer_core::store::StoreFault;
 use gomer_net::http::{Drain, Front, Limits};
-use gomer_net::runtime::{Edges, Member, MemberConfig, Spawner};
+use gomer_net::peer::identity::ClusterId;
+use gomer_net::peer::{self, Plain};
+use gomer_net::ring::Ring;
+use gomer_net::runtime::{Edges, JoinFault, Member, MemberConfig, Membership, Spawner};
 use madsim::runtime::{Handle, NodeHandle};
 
 use crate::clock::{self, SimClock, SimEntropy};
-use crate::disk::{Disk, Stalls};
+use crate::disk::{Disk, DiskLog, DiskState, Stalls};
 use crate::plan::Config;
 use crate::trace::Trace;
 
@@ -42,6 +45,8 @@ pub struct Machine {
     pub seed: u64,
     /// How it is set up.
     pub config: Config,
+    /// The cluster that it is of, if it is not alone.
+    pub ring: Option<Ring>,
     /// How its process is doing.
     pub process: Arc<Mutex<Process>>,
     /// Told when the process ends by itself.
@@ -93,8 +98,11 @@ impl Machine {
             queue: self.config.queue,
             ..MemberConfig::new(1)
         };
-        // Ends its shards when it is dropped.
-        let member = Arc::new(Member::start(config, edges, stores, meta).await?);
+        // Ends its shards and its links when it is dropped.
+        let member = Arc::new(match &self.ring {
+            None => Member::start(config, edges, stores, meta).await?,
+            Some(ring) => self.join(ring, config, edges, stores, meta).await?,
+        });
         let (edges, _mail) = host::Edges::cheap();
         let host = Host::new(member.cluster().clone(), edges);
         let (watched, disk) = (member.clone(), self.disk.clone());
@@ -104,7 +112,12 @@ impl Machine {
                 tokio::time::sleep(SPACE).await;
             }
         });
-        for app in 0..self.config.apps {
+        while !member.cluster().is_live() {
+            tokio::time::sleep(SPACE).await;
+        }
+        // The first member makes what there is to make.
+        let apps = if self.ring.as_ref().is_none_or(Ring::is_first) { self.config.apps } else { 0 };
+        for app in 0..apps {
             if let Err(error) = make_app(&host, app).await {
                 // Refused for want of space, or while a shard is stuck: what was not made now is made by the next life.
                 self.trace.note(&self.name, "no-app", format_args!("{error:#}"));
@@ -121,6 +134,56 @@ impl Machine {
         Ok(())
     }
 }
+
+impl Machine {
+    /// Starts the member of a cluster. Its links have no TLS; the simulated network has no strangers.
+    async fn join(
+        &self,
+        ring: &Ring,
+        config: MemberConfig,
+        edges: Edges,
+        stores: Vec<(DiskLog, DiskState)>,
+        meta: (DiskLog, DiskState),
+    ) -> Result<Member, StoreFault> {
+        let listen = SocketAddr::new(self.address.ip(), PEER_PORT);
+        let io = |error: std::io::Error| StoreFault::Io(error.to_string());
+        let disk = peer::identity::Disk { incarnation: ring.own().id.0, tide: 1 };
+        let trace = (self.trace.clone(), self.name.clone());
+        let membership = Membership {
+            ring: ring.clone(),
+            listen,
+            secure: Plain::new(listen).map_err(io)?,
+            disk: Arc::new(move || disk),
+            admit: Arc::new(|_, _| Ok(())),
+            superseded: Arc::new(move |why: &str| trace.0.note(&trace.1, "superseded", why)),
+        };
+        Member::join(config, edges, stores, meta, membership).await.map_err(|fault| match fault {
+            JoinFault::Store(fault) => fault,
+            JoinFault::Listen(error) => io(error),
+        })
+    }
+}
+
+/// The ring of a cluster with more than one member, as one of them sees it.
+pub fn ring(config: &Config, own: u32, address: impl Fn(u32) -> SocketAddr) -> Option<Ring> {
+    let member = |at| (member_name(at), SocketAddr::new(address(at).ip(), PEER_PORT).to_string());
+    let members: Vec<_> = (0..config.members).map(member).collect();
+    if members.len() < 2 {
+        return None;
+    }
+    let cluster = ClusterId(Id::derived("sim", b"cluster"));
+    let partitions = PartitionCount::new(config.partitions).expect("a plan was checked");
+    let replicas = members.len().min(3);
+    Some(Ring::new(cluster, &member_name(own), &members, partitions, replicas).expect("a plan was checked"))
+}
+
+/// The name of a member, in the trace too.
+pub fn member_name(member: u32) -> String {
+    format!("m{member}")
+}
+
+/// Where members listen for each other.
+const PEER_PORT: u16 = 9_000;
 
 /// The name of an app.
 pub fn app_name(app: u32) -> String {

@@ -13,7 +13,7 @@ use crate::checks;
 use crate::clock::{self, SimClock};
 use crate::disk::Disk;
 use crate::marks::Marks;
-use crate::member::Machine;
+use crate::member::{Machine, member_name, ring};
 use crate::nemesis::{Crew, Nemesis};
 use crate::net::Net;
 use crate::people::{Person, Surroundings, Told, ip, until};
@@ -186,7 +186,7 @@ fn machine(
     trace: &Trace,
     ended: std::sync::Arc<dyn Fn(&gomer_core::store::StoreFault) + Send + Sync>,
 ) -> Machine {
-    let name = format!("m{member}");
+    let name = member_name(member);
     let disk = Disk::new(name.clone(), config.shards + 1, trace.clone(), marks.clone(), chance.clone());
     Machine {
         address: address(member),
@@ -195,6 +195,7 @@ fn machine(
         trace: trace.clone(),
         seed: hash(seed, &name),
         config: config.clone(),
+        ring: ring(config, member, address),
         process: Default::default(),
         ended,
         name,

@@ -6,6 +6,7 @@
 pub mod draw;
 pub mod fault;
 
+use gomer_core::ring::fixed::MEMBERS_MAX;
 use serde::{Deserialize, Serialize};
 
 pub use fault::{Effect, Fault, Link, Loss, What};
@@ -109,8 +110,8 @@ impl Plan {
         if config.members == 0 || config.people == 0 || config.apps == 0 || config.shards == 0 {
             return wrong("it has no members, people, apps or shards");
         }
-        if config.members > 1 {
-            return wrong("a cluster has one member, until members replicate");
+        if config.members as usize > MEMBERS_MAX {
+            return wrong("a cluster has at most five members");
         }
         if !config.partitions.is_power_of_two() || config.partitions > 4_096 {
             return wrong("partitions are a power of two up to 4,096");
@@ -157,7 +158,7 @@ mod tests {
         assert!(with(|_| ()).is_ok());
         let wrong: [fn(&mut Plan); 7] = [
             |plan| plan.config.members = 0,
-            |plan| plan.config.members = 3,
+            |plan| plan.config.members = 6,
             |plan| plan.config.partitions = 12,
             |plan| plan.config.latency_us = (5, 5),
             |plan| plan.config.people = 0,
