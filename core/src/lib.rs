@@ -7,7 +7,7 @@
 //!
 //! Reading order: [`id`], [`store`], [`rows`], [`vnode::command`], [`vnode`], [`shard`].
 //! A left module never imports a right one:
-//! `ascii id time rng fault store` → `rows` → `graph streams ring meta` → `vnode` → `events` → `shard` → `client`.
+//! `ascii id time rng fault mutant store` → `rows` → `graph streams ring meta` → `vnode` → `events` → `shard` → `client`.
 
 pub mod ascii;
 pub mod client;
@@ -16,6 +16,7 @@ pub mod fault;
 pub mod graph;
 pub mod id;
 pub mod meta;
+pub mod mutant;
 pub mod ring;
 pub mod rng;
 pub mod rows;

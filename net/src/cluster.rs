@@ -8,6 +8,7 @@ use gomer_core::fault::Fault;
 use gomer_core::id::{AppId, Id, MemberId, Partition, Position, Root};
 use gomer_core::meta::command::MetaCommand;
 use gomer_core::meta::state::MetaState;
+use gomer_core::mutant::Mutants;
 use gomer_core::ring::partition::PartitionCount;
 use gomer_core::rng::Rng;
 use gomer_core::shard::{Input, ShardStatus, Ticket};
@@ -94,6 +95,7 @@ pub(crate) struct Inner {
     pub(crate) tokens: AtomicU64,
     /// The other members; nothing: this one is alone, and leads everything.
     pub(crate) peers: Option<Peers>,
+    pub(crate) mutants: Mutants,
 }
 
 impl Inner {
@@ -195,6 +197,11 @@ impl Cluster {
     pub fn status(&self) -> (ShardStatus, Vec<ShardStatus>) {
         let of = |shard: &ShardHandle| shard.status.lock().expect(UNPOISONED).clone();
         (of(&self.inner.meta_shard), self.inner.shards.iter().map(of).collect())
+    }
+
+    /// Deliberate bugs: none, outside of the simulator.
+    pub fn mutants(&self) -> Mutants {
+        self.inner.mutants
     }
 
     async fn ask_alone(&self, shard: &ShardHandle, input: Input) -> Result<Outcome, Fault> {

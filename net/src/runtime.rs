@@ -13,6 +13,7 @@ use std::time::Duration;
 use gomer_core::fault::Fault;
 use gomer_core::id::{AppId, Partition, Position, Root};
 use gomer_core::meta::load;
+use gomer_core::mutant::Mutants;
 use gomer_core::ring::partition::{META, PartitionCount};
 use gomer_core::rng::Rng;
 use gomer_core::rows::{applied, get};
@@ -66,6 +67,8 @@ pub struct MemberConfig {
     pub checkpoint_bytes: usize,
     /// Inputs that may wait for one shard. Beyond it writes are refused as busy.
     pub queue: usize,
+    /// Deliberate bugs: none, outside of the simulator.
+    pub mutants: Mutants,
 }
 
 impl MemberConfig {
@@ -76,6 +79,7 @@ impl MemberConfig {
             peer,
             checkpoint_bytes: gomer_core::shard::CHECKPOINT_BYTES,
             queue: 4_096,
+            mutants: Mutants::NONE,
         }
     }
 }
@@ -242,6 +246,7 @@ impl Member {
             watchers: Watchers::default(),
             tokens: AtomicU64::new(1),
             peers,
+            mutants: config.mutants,
         });
         let (stop, stopped) = watch::channel(false);
         let (ending, ended) = mpsc::channel(1);
@@ -325,6 +330,7 @@ struct Opened<L: LogStore, S: StateStore> {
     peers_receiver: mpsc::Receiver<Input>,
     status: Arc<Mutex<ShardStatus>>,
     clustered: bool,
+    mutants: Mutants,
 }
 
 fn open<L: LogStore, S: StateStore>(
@@ -340,8 +346,9 @@ fn open<L: LogStore, S: StateStore>(
     let replicas = ring.map(sets).unwrap_or_default();
     let peers = ring.map(|ring| ring.locations().collect()).unwrap_or_default();
     let log_slack = LOG_SLACK;
+    let mutants = config.mutants;
     let config_of_shard =
-        ShardConfig { partitions, vnodes, peer, replicas, peers, log_slack, seed, checkpoint_bytes };
+        ShardConfig { partitions, vnodes, peer, replicas, peers, log_slack, seed, checkpoint_bytes, mutants };
     let mut shard = Shard::open(log, state, config_of_shard)?;
     if let Some(ring) = ring {
         for partition in shard.partitions().collect::<Vec<_>>() {
@@ -352,13 +359,14 @@ fn open<L: LogStore, S: StateStore>(
     let (sender, receiver) = mpsc::channel(config.queue);
     let (peers, peers_receiver) = mpsc::channel(PEER_QUEUE);
     let clustered = ring.is_some();
-    Ok(Opened { shard, sender, receiver, peers, peers_receiver, status: Arc::default(), clustered })
+    let status = Arc::default();
+    Ok(Opened { shard, sender, receiver, peers, peers_receiver, status, clustered, mutants })
 }
 
 impl<L: LogStore, S: StateStore> Opened<L, S> {
     fn handle(&self) -> ShardHandle {
         let damaged = self.clustered.then(|| self.peers.clone());
-        let reader = Arc::new(TableReader { reader: self.shard.reader(), damaged });
+        let reader = Arc::new(TableReader { reader: self.shard.reader(), damaged, mutants: self.mutants });
         let (queue, peers) = (self.sender.clone(), self.peers.clone());
         ShardHandle { queue, peers, reader, status: self.status.clone() }
     }
@@ -368,11 +376,12 @@ struct TableReader<S: StateStore> {
     reader: Reader<S>,
     /// In a cluster: whom to tell of a row that does not check, so that other replicas' take its place.
     damaged: Option<mpsc::Sender<Input>>,
+    mutants: Mutants,
 }
 
 impl<S: StateStore> ShardReader for TableReader<S> {
     fn read(&self, partition: Partition, app: AppId, root: Root, query: &Query) -> Result<Reading, Fault> {
-        read::answer(&self.reader.view(), partition, app, root, query).map_err(|fault| {
+        read::answer(&self.reader.view(), partition, app, root, query, self.mutants).map_err(|fault| {
             tracing::error!(partition = partition.0, %fault, "a row cannot be read");
             if let Some(damaged) = &self.damaged {
                 // If there is no room, the next read tells.

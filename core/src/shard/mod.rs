@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use crate::fault::Fault;
 use crate::id::{MemberId, Partition, Position};
+use crate::mutant::{Mutant, Mutants};
 use crate::ring::partition::{META, PartitionCount};
 use crate::rng::Rng;
 use crate::rows::Txn;
@@ -57,6 +58,8 @@ pub struct ShardConfig {
     pub seed: u64,
     /// Memory table size that starts a checkpoint, in bytes.
     pub checkpoint_bytes: usize,
+    /// Deliberate bugs: none, outside of the simulator.
+    pub mutants: Mutants,
 }
 
 /// The replicas of a partition, as they were when its group began. What came of them since is in the log.
@@ -125,6 +128,7 @@ pub struct Shard<L: LogStore, S: StateStore> {
     /// Somebody needs later rows than the last checkpoint's.
     checkpoint_wanted: bool,
     full: bool,
+    mutants: Mutants,
     counts: ShardStatus,
 }
 
@@ -141,7 +145,8 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             let alone = || ReplicaSet { peer: config.peer, voters: vec![config.peer], preferred: false };
             let replicas = config.replicas.get(&partition).cloned().unwrap_or_else(alone);
             let view = reader.view();
-            let vnode = Vnode::open(&mut log, &view, partition, config.partitions, replicas, rng)?;
+            let vnode =
+                Vnode::open(&mut log, &view, partition, config.partitions, replicas, rng, config.mutants)?;
             vnodes.insert(partition, vnode);
         }
         let busy = vnodes.keys().copied().collect();
@@ -158,6 +163,7 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             sendings: Sendings::new(),
             checkpoint_wanted: false,
             full: false,
+            mutants: config.mutants,
             counts: ShardStatus::default(),
         })
     }
@@ -325,7 +331,7 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
         let Turn { now, batch, pending, early, mut effects } = turn;
         debug_assert!(early.is_empty(), "early effects are taken before the second half");
         if !batch.is_empty() {
-            self.log.append(&batch, true)?;
+            self.log.append(&batch, !self.mutants.has(Mutant::AcknowledgeBeforeSync))?;
             self.counts.syncs += 1;
             self.counts.entries += batch.entries.iter().map(|(_, entries)| entries.len() as u64).sum::<u64>();
         }

@@ -13,6 +13,7 @@ use crate::events::channel::Outbox;
 use crate::fault::Fault;
 use crate::id::{Id, Partition, Position};
 use crate::meta::command::MetaCommand;
+use crate::mutant::{Mutant, Mutants};
 use crate::ring::partition::{META, PartitionCount};
 use crate::rng::Rng;
 use crate::rows::applied::{self, Applied};
@@ -66,6 +67,7 @@ pub(super) struct Vnode {
     sweep_at: Option<Monotonic>,
     sweep_from: Option<Vec<u8>>,
     rng: Rng,
+    mutants: Mutants,
     leadership: Leadership,
     /// This replica leads, everything of earlier terms is applied, and the era is open: it takes writes,
     /// runs timers and pipes, sends steps.
@@ -126,6 +128,7 @@ impl Vnode {
         partitions: PartitionCount,
         set: ReplicaSet,
         mut rng: Rng,
+        mutants: Mutants,
     ) -> Result<Vnode, StoreFault> {
         let ingest: Option<Ingest> = get(rows, &ingest::key(partition))?;
         let mut applied: Applied = match &ingest {
@@ -174,6 +177,7 @@ impl Vnode {
             sweep_at: None,
             sweep_from: None,
             rng,
+            mutants,
             leadership: Leadership::default(),
             live: false,
             condemned: false,
@@ -510,7 +514,8 @@ impl Vnode {
     /// A received snapshot is on disk: the vnode is opened from it, as if it had been restarted.
     pub(super) fn reopen(&mut self, log: &mut impl LogStore, rows: &dyn StateRead) -> Result<(), StoreFault> {
         let rng = self.rng.split(self.applied.position.0);
-        let next = Vnode::open(log, rows, self.partition, self.partitions, self.set.clone(), rng)?;
+        let next =
+            Vnode::open(log, rows, self.partition, self.partitions, self.set.clone(), rng, self.mutants)?;
         let old = std::mem::replace(self, next);
         self.waiting = old.waiting;
         self.prefer(old.preferred);
@@ -676,7 +681,7 @@ impl Vnode {
         if !persisted.committed.is_empty() && self.has_state() {
             let mut emitted = Emitted::default();
             for entry in persisted.committed {
-                if let Err(fault) = self.apply(entry, txn, &mut emitted, effects) {
+                if let Err(fault) = self.apply(now, entry, txn, &mut emitted, effects) {
                     self.distrust(Lost::Rows, fault, effects);
                 }
                 if !self.has_state() {
@@ -697,6 +702,7 @@ impl Vnode {
 
     fn apply(
         &mut self,
+        now: Now,
         entry: Committed,
         txn: &mut Txn<'_>,
         emitted: &mut Emitted,
@@ -725,11 +731,15 @@ impl Vnode {
                 })
             }
             CommittedKind::Command(data) => {
-                let command: Command = postcard::from_bytes(&data)
+                let mut command: Command = postcard::from_bytes(&data)
                     .map_err(|e| StoreFault::Corrupt(format!("entry {position} cannot be read: {e}")))?;
+                if self.mutants.has(Mutant::ApplyReadsClock) {
+                    command.time = now.wall;
+                }
                 let mut next = self.applied.clone();
                 let mark = txn.mark();
                 let applied = Applier::new(txn, self.partition, self.partitions, &mut next, emitted)
+                    .with(self.mutants)
                     .command(position, entry.term, &command);
                 // A store that fails in the middle of a command must not leave half of it.
                 let result = applied.inspect_err(|_| txn.go_back(mark))?;

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 
 use crate::graph::{link, node};
 use crate::id::{Position, Section};
+use crate::mutant::{Mutant, Mutants};
 use crate::rows::applied::Applied;
 use crate::rows::change;
 use crate::rows::key::after_prefix;
@@ -28,6 +29,7 @@ pub fn page(
     section: Section,
     from: DeltaFrom,
     limit: usize,
+    mutants: Mutants,
 ) -> Result<DeltaPage, StoreFault> {
     let forgotten = get::<Forgotten>(rows, &tombstone::forgotten_key(place, section))?
         .map_or(Position::ZERO, |forgotten| forgotten.position);
@@ -41,8 +43,14 @@ pub fn page(
         (true, _) => (Position::ZERO, Some(applied.position)),
         (false, begun) => (from.position, begun),
     };
-    let (items, reached) = changes(rows, place, section, start, begun, limit.max(1))?;
+    let (mut items, reached) = changes(rows, place, section, start, begun, limit.max(1))?;
+    if mutants.has(Mutant::ReadAcrossPositions) {
+        items.retain(|item| position_of(item) < applied.position);
+    }
     let (position, resync_at, end) = match reached {
+        Some(Position(position)) if mutants.has(Mutant::CursorOffByOne) => {
+            (Position(position + 1), begun, false)
+        }
         Some(position) => (position, begun, false),
         None => (applied.position, None, true),
     };
@@ -50,6 +58,18 @@ pub fn page(
     let era = applied.eras.of(resync_at.unwrap_or(position));
     let next = DeltaFrom { position, resync: resync_at, history: applied.history, era };
     Ok(DeltaPage { resync, items, next, end })
+}
+
+/// Where the change stands.
+fn position_of(item: &DeltaItem) -> Position {
+    match item {
+        DeltaItem::Node(_, node) => node.rev,
+        DeltaItem::Link(_, view) => view.link.rev,
+        DeltaItem::Count(_, row) => row.rev,
+        DeltaItem::Entry(_, view) => view.entry.rev,
+        DeltaItem::Mark(_, mark) => mark.rev,
+        DeltaItem::Gone(_, position, ..) => *position,
+    }
 }
 
 /// Changes after `start`: `None` if that was all, else the position that the page ends with. While

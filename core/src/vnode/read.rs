@@ -2,6 +2,7 @@
 
 use crate::graph::{LinkWindow, link, node};
 use crate::id::{AppId, Partition, Root};
+use crate::mutant::Mutants;
 use crate::rows::applied::{self, Applied};
 use crate::rows::{Place, get, name, operation};
 use crate::store::{StateRead, StoreFault};
@@ -17,15 +18,22 @@ pub fn answer(
     app: AppId,
     root: Root,
     query: &Query,
+    mutants: Mutants,
 ) -> Result<Reading, StoreFault> {
     let applied: Applied = get(rows, &applied::key(partition))?
         .ok_or_else(|| StoreFault::Corrupt(format!("partition {} has no row of its own", partition.0)))?;
-    let place = Place { partition, app, root };
-    let answer = ask(rows, place, &applied, query)?;
+    let place = super::apply::place(partition, app, root, mutants);
+    let answer = ask(rows, place, &applied, query, mutants)?;
     Ok(Reading { answer, position: applied.position, history: applied.history, eras: applied.eras })
 }
 
-fn ask(rows: &dyn StateRead, place: Place, applied: &Applied, query: &Query) -> Result<Answer, StoreFault> {
+fn ask(
+    rows: &dyn StateRead,
+    place: Place,
+    applied: &Applied,
+    query: &Query,
+    mutants: Mutants,
+) -> Result<Answer, StoreFault> {
     let page = |limit: u32| limit.min(PAGE_MAX) as usize;
     Ok(match query {
         Query::Node(id) => Answer::Node(node::read(rows, place, *id)?),
@@ -68,13 +76,13 @@ fn ask(rows: &dyn StateRead, place: Place, applied: &Applied, query: &Query) -> 
             Answer::Operation(get(rows, &operation::key(place, *caller, *op))?)
         }
         Query::Delta { section, from, limit } => {
-            Answer::Delta(delta::page(rows, place, applied, *section, *from, page(*limit))?)
+            Answer::Delta(delta::page(rows, place, applied, *section, *from, page(*limit), mutants)?)
         }
         Query::All(queries) => Answer::All(
             queries
                 .iter()
                 .take(QUERIES_MAX)
-                .map(|query| ask(rows, place, applied, query))
+                .map(|query| ask(rows, place, applied, query, mutants))
                 .collect::<Result<_, _>>()?,
         ),
     })

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use gomer_core::fault::Fault;
 use gomer_core::id::{AppId, Id, MemberId, NodeType, Partition, Root, Section};
+use gomer_core::mutant::Mutants;
 use gomer_core::ring::partition::PartitionCount;
 use gomer_core::rng::Rng;
 use gomer_core::rows::node::Flags;
@@ -220,6 +221,7 @@ impl World {
             log_slack: self.log_slack,
             seed: self.rng.next_u64(),
             checkpoint_bytes: 1,
+            mutants: Mutants::NONE,
         }
     }
 
@@ -783,7 +785,8 @@ impl World {
     pub fn number(&mut self, member: usize, id: Id) -> u64 {
         let partition = self.partitions.of(APP, Root::post(id));
         let reader = self.shard(member).reader();
-        let reading = read::answer(&reader.view(), partition, APP, Root::post(id), &Query::Node(id));
+        let reading =
+            read::answer(&reader.view(), partition, APP, Root::post(id), &Query::Node(id), Mutants::NONE);
         match reading.expect("rows check").answer {
             Answer::Node(Some(node)) => node.attr("n").map_or(0, |n| n.parse().expect("a number")),
             _ => 0,

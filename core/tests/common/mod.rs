@@ -4,6 +4,7 @@
 
 use gomer_core::fault::Fault;
 use gomer_core::id::{AppId, Id, Partition, Root};
+use gomer_core::mutant::Mutants;
 use gomer_core::ring::partition::PartitionCount;
 use gomer_core::rng::Rng;
 use gomer_core::shard::{Effect, Input, LOG_SLACK, Shard, ShardConfig, Ticket};
@@ -77,6 +78,7 @@ impl World {
             log_slack: LOG_SLACK,
             seed: self.starts,
             checkpoint_bytes: 1,
+            mutants: Mutants::NONE,
         }
     }
 
@@ -203,7 +205,7 @@ impl World {
     pub fn reading(&mut self, root: Root, query: Query) -> Reading {
         let partition = self.partitions.of(APP, root);
         let reader = self.shard().reader();
-        read::answer(&reader.view(), partition, APP, root, &query).expect("rows check")
+        read::answer(&reader.view(), partition, APP, root, &query, Mutants::NONE).expect("rows check")
     }
 
     pub fn read(&mut self, root: Root, query: Query) -> Answer {

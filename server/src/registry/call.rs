@@ -10,6 +10,7 @@ use bytes::Bytes;
 use gomer_core::fault::Fault;
 use gomer_core::id::{Id, Position, Root};
 use gomer_core::meta::state::App;
+use gomer_core::mutant::Mutant;
 use gomer_core::rows::node::Node;
 use gomer_core::time::{Now, Time};
 use gomer_core::vnode::command::{OpKey, Outcome, Precondition, Write};
@@ -156,7 +157,7 @@ impl Call {
             return Err(Code::Internal.into());
         };
         let Some(record) = record else { return Ok(()) };
-        if record.fingerprint != op.fingerprint {
+        if record.fingerprint != op.fingerprint && !self.cluster.mutants().has(Mutant::OtherBodyAccepted) {
             return Err(Code::KeyReused.into());
         }
         Err(replayed(&record.reply, Rev::of(record.rev, &reading.eras), record.position))
@@ -215,6 +216,7 @@ impl Call {
         entity: &impl Serialize,
     ) -> Result<Option<Precondition>, Stop> {
         match if_rev.or(self.if_match) {
+            Some(_) if self.cluster.mutants().has(Mutant::ConditionIgnored) => Ok(None),
             None => Ok(None),
             Some(rev) if rev == node.rev => Ok(Some(Precondition::NodeRev(id, node.node.rev))),
             Some(_) => Err(Problem::new(Code::StaleRevision).current(node.rev, entity).into()),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use crate::id::{AppId, Id, Partition, Root};
+use crate::mutant::Mutant;
 use crate::rows::channel::{
     ChannelIn, ChannelOut, DEPTH_MAX, DeadLetter, OutboxStep, Queue, StepNumber, dead_key, in_key, out_key,
     outbox_key,
@@ -18,6 +19,9 @@ impl Applier<'_, '_> {
     /// Puts a step in the outbox, split by the partitions of its roots.
     pub(super) fn emit(&mut self, app: AppId, caller: Id, step: &Step, depth: u8) -> Result<(), StoreFault> {
         debug_assert!(depth <= DEPTH_MAX, "chains are checked before they are proposed");
+        if self.mutants.has(Mutant::StepLost) && self.applied.position.0.is_multiple_of(16) {
+            return Ok(());
+        }
         let queue = Queue { depth: depth.min(DEPTH_MAX), bulk: step.bulk };
         if let [root] = step.roots[..] {
             let target = self.partitions.of(app, root);
@@ -71,6 +75,9 @@ impl Applier<'_, '_> {
             }
             self.carry_out(source, queue, step)?;
             kept = step.number;
+        }
+        if self.mutants.has(Mutant::ChannelPositionApart) && self.applied.position.0.is_multiple_of(16) {
+            kept = before.kept;
         }
         if kept != before.kept {
             self.txn.put(in_key, &ChannelIn { kept })?;

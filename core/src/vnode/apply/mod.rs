@@ -11,7 +11,8 @@ mod sweep;
 mod write;
 
 use crate::fault::{Fault, Refused};
-use crate::id::{AppId, Id, Partition, Position, Root};
+use crate::id::{AppId, Id, Partition, Position, Root, RootKind};
+use crate::mutant::{Mutant, Mutants};
 use crate::ring::partition::PartitionCount;
 use crate::rows::applied::{Applied, Era};
 use crate::rows::channel::{Queue, StepNumber};
@@ -72,6 +73,7 @@ pub struct Applier<'t, 'a> {
     steps: u32,
     /// Entries appended by the command so far: their ordinals.
     appends: u16,
+    mutants: Mutants,
 }
 
 impl<'t, 'a> Applier<'t, 'a> {
@@ -83,7 +85,13 @@ impl<'t, 'a> Applier<'t, 'a> {
         applied: &'t mut Applied,
         emitted: &'t mut Emitted,
     ) -> Applier<'t, 'a> {
-        Applier { txn, partition, partitions, applied, emitted, steps: 0, appends: 0 }
+        let (steps, appends, mutants) = (0, 0, Mutants::NONE);
+        Applier { txn, partition, partitions, applied, emitted, steps, appends, mutants }
+    }
+
+    /// The same with a deliberate bug.
+    pub fn with(self, mutants: Mutants) -> Applier<'t, 'a> {
+        Applier { mutants, ..self }
     }
 
     /// Applies the command at `position`, which is the one after the last, and returns what a waiting
@@ -169,8 +177,14 @@ impl<'t, 'a> Applier<'t, 'a> {
     }
 
     fn place(&self, app: AppId, root: Root) -> Place {
-        Place { partition: self.partition, app, root }
+        place(self.partition, app, root, self.mutants)
     }
+}
+
+/// Where the rows of a root are.
+pub(super) fn place(partition: Partition, app: AppId, root: Root, mutants: Mutants) -> Place {
+    let left_out = mutants.has(Mutant::AppLeftOut) && root.kind == RootKind::Name;
+    Place { partition, app: if left_out { AppId(0) } else { app }, root }
 }
 
 /// Faults of a write that are the same however often it is tried, before it is proposed.

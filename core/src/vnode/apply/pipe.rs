@@ -3,6 +3,7 @@
 use crate::fault::Refused;
 use crate::graph::link::{LinkWindow, range};
 use crate::id::{AppId, Id, LinkType, Root};
+use crate::mutant::Mutant;
 use crate::rows::link::LinkPlace;
 use crate::rows::pipe::{Pipe, key};
 use crate::rows::{Edit, Txn};
@@ -57,7 +58,8 @@ impl Applier<'_, '_> {
         };
         let (page, end) = range(self.txn, place, pipe.links, window, PIPE_PAGE)?;
         if let Some(last) = page.last() {
-            let roots = page.iter().map(|view| Root::profile(view.to)).collect();
+            let short = usize::from(self.mutants.has(Mutant::FanOutShort));
+            let roots = page[..page.len() - short].iter().map(|view| Root::profile(view.to)).collect();
             let step = Step { roots, ..body.step };
             self.emit(pipe.app, body.caller, &step, pipe.depth)?;
             let after = Some((last.time, last.to));

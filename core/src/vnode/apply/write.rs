@@ -5,6 +5,7 @@ use crate::graph::link::PutLink;
 use crate::graph::node::NewNode;
 use crate::graph::{link, node};
 use crate::id::{AppId, Id, Position};
+use crate::mutant::Mutant;
 use crate::rows::channel::DEPTH_MAX;
 use crate::rows::node::Flags;
 use crate::rows::operation::{self, OpRecord};
@@ -63,7 +64,7 @@ impl Applier<'_, '_> {
         if let Some(op) = write.op
             && let Some(record) = self.txn.row::<OpRecord>(&operation::key(place, write.caller, op.id))?
         {
-            if record.fingerprint != op.fingerprint {
+            if record.fingerprint != op.fingerprint && !self.mutants.has(Mutant::OtherBodyAccepted) {
                 return Err(Fault::KeyReused.into());
             }
             outcome.position = record.position;
@@ -86,7 +87,7 @@ impl Applier<'_, '_> {
         outcome.era = self.applied.eras.of(outcome.rev);
         outcome.overruled = aside.overruled.clone();
         self.finish(&edit, write.app, write.caller, &write.steps, depth, &outcome.done, aside)?;
-        if let Some(op) = write.op {
+        if let Some(op) = write.op.filter(|_| !self.mutants.has(Mutant::OperationForgotten)) {
             let record = OpRecord {
                 fingerprint: op.fingerprint,
                 position: edit.position,
@@ -156,7 +157,9 @@ impl Applier<'_, '_> {
         aside: &mut Aside,
     ) -> Result<(), Refused> {
         for pre in pre {
-            holds(self.txn, edit.place, pre)?;
+            if !(self.mutants.has(Mutant::ConditionIgnored) && matches!(pre, Precondition::NodeRev(..))) {
+                holds(self.txn, edit.place, pre)?;
+            }
         }
         let mark = self.txn.mark();
         let mut appends = self.appends;
@@ -164,6 +167,9 @@ impl Applier<'_, '_> {
             let done = match op {
                 Operation::FanOut { pipe, links, step } => {
                     super::pipe::start(self.txn, edit, app, caller, *pipe, *links, step, depth, aside)
+                }
+                Operation::DeleteNode { .. } if self.mutants.has(Mutant::DeletedStillShown) => {
+                    Ok(Done::Changed(edit.position))
                 }
                 _ => operate(self.txn, edit, op, &mut appends, aside),
             };

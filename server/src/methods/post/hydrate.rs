@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use gomer_core::id::{Id, Root};
+use gomer_core::mutant::Mutant;
 use gomer_core::rows::node::{Flags, Node};
 
 use super::view::{Likes, Post, audience, counts_id};
@@ -14,7 +15,7 @@ use crate::methods::profile::relation::deciding_relations;
 use crate::model::{ADMIN_ROLE, BLOCKS, LIKES, MODERATOR_ROLE, MUTES, POST, PROFILE};
 use crate::registry::{Call, Caller, NodeView, Stop};
 use crate::roles::held;
-use crate::visibility::{Sight, Thing, Tie, Viewer, sight};
+use crate::visibility::{Audience, Sight, Thing, Tie, Viewer, sight};
 
 /// Nodes of a post's root that are read with it: the post and its counts.
 const POST_NODES_MAX: u32 = 8;
@@ -153,7 +154,9 @@ impl Reader {
 
     fn sees_post(&self, post: &Node) -> bool {
         let standing = self.standing(post.author);
-        let thing = Thing::of(post.author, standing.flags, post.flags, audience(post).into());
+        let leaks = self.call.cluster.mutants().has(Mutant::PrivateLeaked);
+        let audience = if leaks { Audience::Public } else { audience(post).into() };
+        let thing = Thing::of(post.author, standing.flags, post.flags, audience);
         standing.exists && sight(self.viewer, thing, standing.tie) == Sight::Whole
     }
 
@@ -202,6 +205,7 @@ impl Reader {
                     let block = self.call.link(Root::profile(*author), BLOCKS, me).await?;
                     standing.tie.blocked = block.is_some();
                 }
+                standing.tie.blocked &= !self.call.cluster.mutants().has(Mutant::BlockedStillShown);
             }
         }
         self.standings.extend(new.into_iter().zip(standings));

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use gomer_core::id::{Id, Root, RootKind, Section};
+use gomer_core::mutant::Mutant;
 use gomer_core::rows::applied::Eras;
 use gomer_core::vnode::query::{DeltaFrom, DeltaItem, DeltaPage, Query};
 
@@ -101,10 +102,10 @@ async fn follow(
     for root in std::iter::once(own).chain(asked) {
         let readable = if root == own { OWN.to_vec() } else { readable(call, me, &mut reader, root).await? };
         let held = places(root).map_or(&[][..], |followed| &followed.sections);
-        items.extend(dropped(
-            root,
-            held.iter().map(|(section, _)| *section).filter(|it| !readable.contains(it)),
-        ));
+        let lost = held.iter().map(|(section, _)| *section).filter(|it| !readable.contains(it));
+        if !call.cluster.mutants().has(Mutant::ScopeDropLost) {
+            items.extend(dropped(root, lost));
+        }
         if readable.is_empty() {
             if held.is_empty() && !old.refused.contains(&root) {
                 items.extend(dropped(root, [Section::PUBLIC].into_iter()));
