@@ -108,11 +108,13 @@ impl Live {
         loop {
             while !self.page().await? {}
             self.hear().await?;
+            // In a fixed order, for the simulator's sake.
             tokio::select! {
+                biased;
+                () = self.outlet.sender.closed() => return Err(SseClosed),
                 () = watch.changed() => {}
                 () = listening.heard() => {}
                 () = tokio::time::sleep(RECHECK) => {}
-                () = self.outlet.sender.closed() => return Err(SseClosed),
             }
             self.call.now = self.call.cluster.now();
             if !self.may_go_on().await {
