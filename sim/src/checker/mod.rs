@@ -43,10 +43,10 @@ pub enum Verdict {
 }
 
 /// States that are looked at before a search is given up.
-const STATES_MAX: usize = 200_000;
+pub const STATES_MAX: usize = 200_000;
 
-/// Searches for an order that explains these operations from this state on.
-pub fn search<M: Model>(start: M::State, ops: &[Timed<M::Op>]) -> Verdict {
+/// Searches for an order that explains these operations from this state on, looking at so many states at most.
+pub fn search<M: Model>(start: M::State, ops: &[Timed<M::Op>], states_max: usize) -> Verdict {
     let mut seen: BTreeSet<(Vec<u64>, M::State)> = BTreeSet::new();
     let mut todo = vec![(vec![0_u64; ops.len().div_ceil(64)], start, Vec::new())];
     let mut longest = Vec::new();
@@ -54,7 +54,7 @@ pub fn search<M: Model>(start: M::State, ops: &[Timed<M::Op>]) -> Verdict {
         if !seen.insert((done.clone(), state.clone())) {
             continue;
         }
-        if seen.len() > STATES_MAX {
+        if seen.len() > states_max {
             return Verdict::GaveUp;
         }
         let is_done = |number: usize| done[number / 64] & (1 << (number % 64)) != 0;

@@ -23,6 +23,9 @@ pub enum Op {
     Create(String, Option<u64>),
     /// It gets a value: the condition, and the new revision.
     Update(String, Option<u64>, Option<u64>),
+    /// A change came too late: what is there was edited later, by the time of the edits, and stays as it is. The
+    /// value that was told, and the revision.
+    Overruled(String, u64),
     /// A change is refused because the revision is another one than this.
     Stale(u64),
     /// It is read.
@@ -46,6 +49,10 @@ impl Model for Register {
                 let holds = condition.zip(*known).is_none_or(|(condition, known)| condition == known);
                 (grows && holds).then(|| State::Live(value.clone(), *rev))
             }
+            (State::Live(value, known), Op::Overruled(told, rev)) => {
+                let same = value == told && known.is_none_or(|known| *rev >= known);
+                same.then(|| State::Live(value.clone(), Some(*rev)))
+            }
             (State::Live(_, known), Op::Stale(condition)) => {
                 (*known != Some(*condition)).then(|| state.clone())
             }
@@ -55,16 +62,22 @@ impl Model for Register {
             }
             (State::Absent | State::Deleted, Op::Missing) => Some(state.clone()),
             (State::Live(..) | State::Deleted, Op::Delete) => Some(State::Deleted),
-            (State::Absent, Op::Update(..) | Op::Stale(_) | Op::Read(..) | Op::Delete)
+            (
+                State::Absent,
+                Op::Update(..) | Op::Overruled(..) | Op::Stale(_) | Op::Read(..) | Op::Delete,
+            )
             | (State::Live(..), Op::Create(..) | Op::Missing)
-            | (State::Deleted, Op::Create(..) | Op::Update(..) | Op::Stale(_) | Op::Read(..)) => None,
+            | (
+                State::Deleted,
+                Op::Create(..) | Op::Update(..) | Op::Overruled(..) | Op::Stale(_) | Op::Read(..),
+            ) => None,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Timed, Verdict, search};
+    use super::super::{STATES_MAX, Timed, Verdict, search};
     use super::*;
 
     fn at(invoked: u64, over: u64, op: Op) -> Timed<Op> {
@@ -88,7 +101,7 @@ mod tests {
     }
 
     fn explained(ops: &[Timed<Op>]) -> bool {
-        match search::<Register>(State::Absent, ops) {
+        match search::<Register>(State::Absent, ops, STATES_MAX) {
             Verdict::Explained => true,
             Verdict::Impossible(_) => false,
             Verdict::GaveUp => panic!("so few operations"),
@@ -127,6 +140,14 @@ mod tests {
     }
 
     #[test]
+    fn an_edit_that_was_overruled_leaves_the_value_as_it_is() {
+        let overruled = |value: &str| at(4, 5, Op::Overruled(value.into(), 6));
+        let new = at(2, 3, update("b", None, Some(4)));
+        assert!(explained(&[create(), new.clone(), overruled("b"), at(6, 7, read("b", 6))]));
+        assert!(!explained(&[create(), new, overruled("a")]));
+    }
+
+    #[test]
     fn what_is_unknown_happens_late_or_never() {
         let lost = unknown(2, update("b", None, None));
         assert!(explained(&[create(), lost.clone(), at(3, 4, read("a", 1))]));
@@ -155,6 +176,6 @@ mod tests {
         ops.extend((0..12).map(|number| at(3, 91, read(&value(number), 10 + number))));
         assert!(explained(&ops));
         ops.push(at(92, 93, read("v3", 13)));
-        assert_ne!(search::<Register>(State::Absent, &ops), Verdict::Explained);
+        assert_ne!(search::<Register>(State::Absent, &ops, STATES_MAX), Verdict::Explained);
     }
 }

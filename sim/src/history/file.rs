@@ -27,16 +27,18 @@ pub fn write_all(evidence: &Evidence, to: &mut impl Write) -> std::io::Result<()
     let calls = evidence.calls.iter().cloned().map(Line::Call);
     let settled = evidence.settled.then_some(Line::Settled);
     let rest = evidence.rest.iter().cloned().map(Line::Call);
+    let rolled_back = evidence.rolled_back.iter().copied().map(Line::RolledBack);
     let views = evidence.views.iter().cloned().map(Line::View);
     let log = evidence.log.iter().cloned().map(Line::Log);
     let secrets = evidence.secrets.iter().cloned().map(Line::Secret);
-    let mut lines = calls.chain(settled).chain(rest).chain(views).chain(log).chain(secrets);
+    let mut lines =
+        calls.chain(settled).chain(rest).chain(rolled_back).chain(views).chain(log).chain(secrets);
     lines.try_for_each(|line| write(&line, to))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Outcome, Record, Row, View};
+    use super::super::{Outcome, Record, RolledBack, Row, View};
     use super::*;
     use serde_json::json;
 
@@ -68,6 +70,7 @@ mod tests {
             calls: vec![call(1, Outcome::LOST), call(3, failed)],
             rest: vec![call(9, Outcome::of_answer(200, json!({}), Some("3".into()), true, None))],
             settled: true,
+            rolled_back: vec![RolledBack { copied: 1, restored: 2 }],
             views: vec![View {
                 process: "a".into(),
                 app: "one".into(),

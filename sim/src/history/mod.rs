@@ -1,12 +1,16 @@
 //! The history of a run: what clients asked and were told, what phones hold in the end, what was logged.
 //!
 //! On disk it is JSON, one [`Line`] a line, so that histories of real processes are judged by the same checks.
-//! Values that clients write are unique (see [`crate::workload::value`]): a value that is read names its write.
+//! Values that clients write are unique (see [`crate::workload::app_mark`]): a value that is read names its write.
 //!
-//! Reading order: here (what is recorded), [`read`] (what a record speaks of), [`file`] (lines on disk).
+//! Reading order: here (what is recorded), [`read`] (what a record speaks of), [`rollback`] (what becomes of a
+//! history when a disk is replaced by an older copy), [`fold`] (what
+//! a follower came to), [`file`] (lines on disk).
 
 pub mod file;
+pub mod fold;
 pub mod read;
+mod rollback;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -141,6 +145,17 @@ pub struct Row {
     pub value: Value,
 }
 
+/// The only disk that had the data was replaced by a copy: what was written in between is gone, and nobody
+/// promised otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RolledBack {
+    /// When the copy was made, in microseconds since the run began.
+    pub copied: u64,
+    /// When it took the place of the disk.
+    pub restored: u64,
+}
+
 /// A line of a history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -150,6 +165,8 @@ pub enum Line {
     /// From here on nothing goes wrong, everything has arrived, and nobody writes: what is read from here on is
     /// what came of it all. Calls before it that were under way are over.
     Settled,
+    /// The only disk that had the data was replaced by an older copy of itself.
+    RolledBack(RolledBack),
     /// What a phone holds.
     View(View),
     /// A line that a server logged.
@@ -167,6 +184,8 @@ pub struct Evidence {
     pub rest: Vec<Record>,
     /// Whether everything came to rest: what must hold only then is not judged before.
     pub settled: bool,
+    /// Disks that were rolled back, in order of time.
+    pub rolled_back: Vec<RolledBack>,
     /// What phones held then.
     pub views: Vec<View>,
     /// What was logged.
@@ -182,6 +201,7 @@ impl Evidence {
             Line::Call(record) if self.settled => self.rest.push(record),
             Line::Call(record) => self.calls.push(record),
             Line::Settled => self.settled = true,
+            Line::RolledBack(rolled_back) => self.rolled_back.push(rolled_back),
             Line::View(view) => self.views.push(view),
             Line::Log(line) => self.log.push(line),
             Line::Secret(secret) => self.secrets.push(secret),
@@ -200,6 +220,7 @@ impl Evidence {
     pub fn sort(&mut self) {
         self.calls.sort_by_key(|record| record.invoked);
         self.rest.sort_by_key(|record| record.invoked);
+        self.rolled_back.sort_by_key(|rolled_back| rolled_back.restored);
     }
 
     /// All calls, in order.

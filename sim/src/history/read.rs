@@ -70,7 +70,7 @@ pub fn position(rev: &str) -> Option<u64> {
 
 fn short(value: &Value) -> String {
     let text = value.to_string();
-    match text.char_indices().nth(300) {
+    match text.char_indices().nth(3000) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }

@@ -18,10 +18,10 @@ fn check(evidence: &Evidence) -> Vec<Broken> {
     apps.dedup();
     let mut broken = Vec::new();
     for record in evidence.all() {
-        if let Some(wrong) = record.mischief.and_then(|mischief| wrong(mischief, record)) {
+        if let Some(wrong) = record.mischief.and_then(|mischief| wrong(mischief, record, evidence)) {
             broken.push(Broken::by(wrong, [record]));
         }
-        let Some(value) = record.ok() else { continue };
+        let Some(value) = record.ok().filter(|_| apps.len() > 1) else { continue };
         let text = value.to_string();
         let others = apps.iter().filter(|app| **app != record.app);
         for app in others.filter(|app| text.contains(&app_mark(app))) {
@@ -32,7 +32,15 @@ fn check(evidence: &Evidence) -> Vec<Broken> {
 }
 
 /// What is wrong with the answer.
-fn wrong(mischief: Mischief, record: &Record) -> Option<String> {
+fn wrong(mischief: Mischief, record: &Record, evidence: &Evidence) -> Option<String> {
+    let same =
+        |other: &&Record| (&other.app, &other.user, &other.op) == (&record.app, &record.user, &record.op);
+    if mischief == Mischief::OtherBody
+        && !evidence.all().filter(same).any(|other| other.mischief.is_none() && other.ok().is_some())
+    {
+        // What it repeats is not known to have been done.
+        return None;
+    }
     if record.ok().is_some() {
         return Some(format!("{mischief:?} was answered as if it were right"));
     }
@@ -52,17 +60,29 @@ fn wrong(mischief: Mischief, record: &Record) -> Option<String> {
 mod tests {
     use super::super::told::{Told, ok, refused};
     use super::*;
-    use crate::workload::value;
     use serde_json::json;
 
     #[test]
     fn a_value_of_another_app_is_found() {
         let two = Told::default().in_app("two").call("b", "post.get", json!({}), ok(json!({})));
-        let post = |app: &str| ok(json!({ "text": value(app, 1, 1) }));
+        let post = |app: &str| ok(json!({ "text": app_mark(app) }));
         let good = two.clone().in_app("one").call("a", "post.get", json!({}), post("one"));
         assert_eq!(check(&good.evidence()), []);
         let bad = two.in_app("one").call("a", "post.get", json!({}), post("two"));
         assert_eq!(check(&bad.evidence()).len(), 1);
+    }
+
+    #[test]
+    fn another_body_is_mischief_only_after_the_first_was_done() {
+        let again = |told: Told, outcome| {
+            let told = told.with_op("o").with_mischief(Mischief::OtherBody);
+            check(&told.call("a", "post.update", json!({ "text": "y" }), outcome).evidence()).len()
+        };
+        let first = |outcome| Told::default().with_op("o").call("a", "post.update", json!({}), outcome);
+        assert_eq!(again(first(ok(json!({}))), refused(422, "key-reused")), 0);
+        assert_eq!(again(first(ok(json!({}))), refused(404, "not-found")), 1);
+        assert_eq!(again(first(ok(json!({}))), ok(json!({}))), 1);
+        assert_eq!(again(first(crate::history::Outcome::LOST), ok(json!({}))), 0);
     }
 
     #[test]

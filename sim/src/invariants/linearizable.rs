@@ -2,11 +2,13 @@
 //! nothing acknowledged is lost, no read is stale, of two writes on one revision one wins. What a client does
 //! not know the outcome of happened at some time after it was sent, or never.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use super::{Broken, Promise};
 use crate::checker::register::{Op, Register, State};
-use crate::checker::{Timed, Verdict, search};
+use crate::checker::{STATES_MAX, Timed, Verdict, search};
 use crate::history::read::position;
 use crate::history::{Evidence, Outcome, Record};
 
@@ -18,28 +20,64 @@ pub const PROMISE: Promise = Promise {
 };
 
 fn check(evidence: &Evidence) -> Vec<Broken> {
-    let mut posts: BTreeMap<(&str, &str), Vec<&Record>> = BTreeMap::new();
-    for record in evidence.all().filter(|record| record.mischief.is_none()) {
-        if let (Some(id), "post.create" | "post.update" | "post.get" | "post.delete") =
-            (record.arg("id"), record.method.as_str())
-        {
-            posts.entry((&record.app, id)).or_default().push(record);
-        }
-    }
-    posts.into_iter().filter_map(|((_, id), records)| broken(id, &records)).collect()
+    check_within(evidence, STATES_MAX)
 }
 
-fn broken(id: &str, records: &[&Record]) -> Option<Broken> {
-    // A device's own time decides between edits that were made offline: another rule than this one.
-    if records.iter().any(|record| !record.args["editedAt"].is_null()) {
-        return None;
+fn check_within(evidence: &Evidence, states_max: usize) -> Vec<Broken> {
+    let mut posts: BTreeMap<(&str, String), Vec<(&Record, Seen)>> = BTreeMap::new();
+    for record in evidence.all().filter(|record| record.mischief.is_none()) {
+        for (id, seen) in seen(record) {
+            posts.entry((&record.app, id)).or_default().push((record, seen));
+        }
     }
-    let author = records.iter().find(|record| record.method == "post.create")?.user.clone();
+    posts.into_iter().filter_map(|((_, id), records)| broken(&id, &records, states_max)).collect()
+}
+
+/// What a record says of a post.
+enum Seen {
+    /// The call was about it.
+    Call,
+    /// A list shows it.
+    Listed(Op),
+    /// It was asked for, among others, and was not shown.
+    Absent,
+}
+
+fn seen(record: &Record) -> Vec<(String, Seen)> {
+    match record.method.as_str() {
+        "post.create" | "post.update" | "post.get" | "post.delete" => {
+            record.arg("id").map(|id| (id.to_owned(), Seen::Call)).into_iter().collect()
+        }
+        "post.getMany" | "post.listByProfile" => {
+            let read = |post: &Value| {
+                let id = post["id"].as_str()?.to_owned();
+                Some((id, Seen::Listed(Op::Read(text_of(post)?, rev_of(post)?))))
+            };
+            let mut seen: Vec<(String, Seen)> = record.items().iter().filter_map(read).collect();
+            let asked = record.ok().and_then(|_| record.args["ids"].as_array());
+            for id in asked.into_iter().flatten().filter_map(Value::as_str) {
+                if seen.iter().all(|(shown, _)| shown != id) {
+                    seen.push((id.to_owned(), Seen::Absent));
+                }
+            }
+            seen
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn broken(id: &str, records: &[(&Record, Seen)], states_max: usize) -> Option<Broken> {
+    let author = records.iter().find(|(record, _)| record.method == "post.create")?.0.user.clone();
     let mut used: Vec<&Record> = Vec::new();
     let mut ops: Vec<Timed<Op>> = Vec::new();
     let mut by_op: BTreeMap<&str, usize> = BTreeMap::new();
-    for record in records {
-        let Some(op) = op(record, author.as_deref()) else { continue };
+    for (record, seen) in records {
+        let op = match seen {
+            Seen::Call => op(record, author.as_deref()),
+            Seen::Listed(op) => Some(op.clone()),
+            Seen::Absent => (record.user == author).then_some(Op::Missing),
+        };
+        let Some(op) = op else { continue };
         let over = record.may_be_done().then(|| record.ok().and(record.returned));
         let timed = Timed { op, invoked: record.invoked, over: over.unwrap_or(record.returned) };
         // An operation that is sent again is one operation: from its first sending to its first reply.
@@ -59,31 +97,67 @@ fn broken(id: &str, records: &[&Record]) -> Option<Broken> {
             }
         }
     }
-    match search::<Register>(State::Absent, &ops) {
-        Verdict::Explained | Verdict::GaveUp => None,
+    drop_unseen(&mut ops);
+    match search::<Register>(State::Absent, &ops, states_max) {
+        Verdict::Explained => None,
         Verdict::Impossible(_) => Some(Broken::by(format!("no order explains post {id}"), used)),
+        Verdict::GaveUp => {
+            let what = format!("no order was found for post {id}, and not all were tried");
+            Some(Broken { undecided: true, ..Broken::by(what, used) })
+        }
     }
 }
 
-/// What a record does to the post; nothing if it says nothing about it.
+/// Leaves out edits of which nobody knows whether they happened and whose value nobody saw: values are unique, so
+/// that they explain nothing, unless somebody was told that a revision was stale.
+fn drop_unseen(ops: &mut Vec<Timed<Op>>) {
+    if ops.iter().any(|timed| matches!(timed.op, Op::Stale(_))) {
+        return;
+    }
+    let seen = |op: &Op| match op {
+        Op::Read(value, _) | Op::Overruled(value, _) => Some(value.clone()),
+        _ => None,
+    };
+    let seen: BTreeSet<String> = ops.iter().filter_map(|timed| seen(&timed.op)).collect();
+    ops.retain(|timed| match &timed.op {
+        Op::Update(value, ..) => timed.over.is_some() || seen.contains(value),
+        _ => true,
+    });
+}
+
+/// What a record does to the post that it is about; nothing if it says nothing about it.
 fn op(record: &Record, author: Option<&str>) -> Option<Op> {
     let text = || Some(record.arg("text")?.to_owned());
     let condition = record.arg("ifRev").and_then(position);
-    let rev = || position(record.ok()?["rev"].as_str()?);
     match (record.method.as_str(), &record.outcome) {
-        ("post.create", Outcome::Ok { .. } | Outcome::Unknown { .. }) => Some(Op::Create(text()?, rev())),
-        ("post.update", Outcome::Ok { .. } | Outcome::Unknown { .. }) => {
-            Some(Op::Update(text()?, condition, rev()))
+        ("post.create", Outcome::Ok { value, .. }) => Some(Op::Create(text()?, rev_of(value))),
+        ("post.create", Outcome::Unknown { .. }) => Some(Op::Create(text()?, None)),
+        // An edit that was made on a phone carries the time of the edit: the latest one holds, and the others are
+        // told what does.
+        ("post.update", Outcome::Ok { value, .. })
+            if record.arg("editedAt").is_some() && text_of(value) != text() =>
+        {
+            Some(Op::Overruled(text_of(value)?, rev_of(value)?))
         }
+        ("post.update", Outcome::Ok { value, .. }) => Some(Op::Update(text()?, condition, rev_of(value))),
+        ("post.update", Outcome::Unknown { .. }) => Some(Op::Update(text()?, condition, None)),
         ("post.update" | "post.delete", Outcome::Failed { status: 412, .. }) => condition.map(Op::Stale),
         ("post.delete", Outcome::Ok { .. } | Outcome::Unknown { .. }) => Some(Op::Delete),
-        ("post.get", Outcome::Ok { value, .. }) => Some(Op::Read(value["text"].as_str()?.to_owned(), rev()?)),
+        ("post.get", Outcome::Ok { value, .. }) => Some(Op::Read(text_of(value)?, rev_of(value)?)),
         // Others may be blocked, or may not see it.
         ("post.get", Outcome::Failed { status: 404, .. }) if record.user.as_deref() == author => {
             Some(Op::Missing)
         }
         _ => None,
     }
+}
+
+fn text_of(post: &Value) -> Option<String> {
+    Some(post["text"].as_str()?.to_owned())
+}
+
+fn rev_of(post: &Value) -> Option<u64> {
+    position(post["rev"].as_str()?)
 }
 
 #[cfg(test)]
@@ -127,5 +201,53 @@ mod tests {
         let told = created().with_op("o").call("a", "post.update", edit.clone(), Outcome::LOST);
         let told = told.with_op("o").call("a", "post.update", edit, post("2", "7.0"));
         assert_eq!(check(&told.evidence()), []);
+    }
+
+    #[test]
+    fn an_edit_of_a_phone_may_be_overruled_but_not_lost() {
+        let edit = json!({ "id": "p", "text": "2", "editedAt": "2026-11-23T00:00:00.000Z" });
+        let late = created().call("a", "post.update", edit.clone(), post("1", "6.0"));
+        assert_eq!(check(&late.evidence()), []);
+        let done = created().call("a", "post.update", edit, post("2", "6.0"));
+        let get = json!({ "id": "p" });
+        assert_eq!(check(&done.clone().call("a", "post.get", get.clone(), post("2", "6.0")).evidence()), []);
+        assert_eq!(check(&done.call("a", "post.get", get, post("1", "5.0")).evidence()).len(), 1);
+    }
+
+    #[test]
+    fn what_a_list_shows_is_read() {
+        let list = |text: &str, rev: &str| ok(json!({ "items": [{ "id": "p", "text": text, "rev": rev }] }));
+        let listed =
+            |reply| created().call("b", "post.listByProfile", json!({ "id": "a" }), reply).evidence();
+        assert_eq!(check(&listed(list("1", "5.0"))), []);
+        assert_eq!(check(&listed(list("0", "4.0"))).len(), 1);
+    }
+
+    #[test]
+    fn what_is_asked_for_among_others_and_not_shown_is_missing_for_its_author() {
+        let many = |user: &str| {
+            created()
+                .call(user, "post.getMany", json!({ "ids": ["p"] }), ok(json!({ "items": [] })))
+                .evidence()
+        };
+        assert_eq!(check(&many("a")).len(), 1);
+        assert_eq!(check(&many("b")), []);
+    }
+
+    #[test]
+    fn a_search_that_is_given_up_is_told() {
+        // Edits at once, each of which may come first, all of which were seen, and one read that none explains.
+        let mut told = created();
+        for number in 0..12 {
+            let edit = json!({ "id": "p", "text": number.to_string() });
+            told = told.call("a", "post.update", edit, Outcome::LOST);
+        }
+        for number in 0..12 {
+            told = told.call("a", "post.get", json!({ "id": "p" }), post(&number.to_string(), "7.0"));
+        }
+        let evidence = told.call("a", "post.get", json!({ "id": "p" }), post("x", "99.0")).evidence();
+        let found = check_within(&evidence, 5);
+        assert!(found.len() == 1 && found[0].undecided, "{found:?}");
+        assert!(!check(&evidence)[0].undecided);
     }
 }

@@ -6,8 +6,12 @@
 //! Must never learn: how a run was made. Evidence is all that it sees.
 
 pub mod apart;
+pub mod audience;
 pub mod blocked;
+pub mod counts;
 pub mod deleted;
+pub mod fan_out;
+pub mod folded;
 pub mod linearizable;
 pub mod names;
 pub mod once;
@@ -39,6 +43,8 @@ pub struct Broken {
     pub what: String,
     /// The calls that show it, in one line each.
     pub calls: Vec<String>,
+    /// Nobody knows: the search for an order was given up. Counted and told, and no violation.
+    pub undecided: bool,
 }
 
 /// A broken promise.
@@ -59,23 +65,53 @@ pub const ALL: &[Promise] = &[
     names::PROMISE,
     deleted::PROMISE,
     blocked::PROMISE,
+    audience::PROMISE,
     revisions::PROMISE,
     linearizable::PROMISE,
+    folded::PROMISE,
+    counts::PROMISE,
+    fan_out::PROMISE,
 ];
 
-/// Judges a run by all promises.
-pub fn judge(evidence: &Evidence) -> Vec<Violation> {
-    let judged = ALL.iter().flat_map(|promise| {
-        let broken = (promise.check)(evidence);
-        broken.into_iter().map(|broken| Violation { promise: promise.name, broken })
-    });
-    judged.collect()
+/// What a run was found to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// Promises that were broken.
+    pub violations: Vec<Violation>,
+    /// Searches that were given up before they knew.
+    pub undecided: Vec<Violation>,
+    /// Calls that were judged.
+    pub calls: usize,
+}
+
+/// Judges a run by all promises. Where a disk was rolled back, it is several histories; see
+/// [`Evidence::histories`].
+pub fn judge(evidence: &Evidence) -> Judgement {
+    let mut judgement = Judgement { calls: evidence.all().count(), ..Judgement::default() };
+    for history in evidence.histories() {
+        for promise in ALL {
+            for broken in (promise.check)(&history) {
+                let list = match broken.undecided {
+                    true => &mut judgement.undecided,
+                    false => &mut judgement.violations,
+                };
+                list.push(Violation { promise: promise.name, broken });
+            }
+        }
+    }
+    judgement
 }
 
 impl Broken {
     /// Something that these calls show.
     pub fn by<'a>(what: impl Into<String>, calls: impl IntoIterator<Item = &'a Record>) -> Broken {
-        Broken { what: what.into(), calls: calls.into_iter().map(Record::told).collect() }
+        let calls = calls.into_iter().map(Record::told).collect();
+        Broken { what: what.into(), calls, undecided: false }
+    }
+
+    /// Something that no single call shows.
+    pub fn overall(what: impl Into<String>) -> Broken {
+        Broken { what: what.into(), calls: Vec::new(), undecided: false }
     }
 }
 

@@ -30,6 +30,18 @@ fn check(evidence: &Evidence) -> Vec<Broken> {
         .filter(|record| ["profile.setHandle", "auth.createAccount"].contains(&record.method.as_str()))
         .filter_map(|record| Some((record, record.arg("handle")?.to_lowercase())))
         .collect();
+    for (claim, name) in claims.iter().filter(|(claim, _)| claim.refused() == Some("name-taken")) {
+        let mut holders = claims.iter().filter(|(other, wanted)| {
+            other.app == claim.app && wanted == name && other.may_be_done() && !std::ptr::eq(*other, *claim)
+        });
+        // Who had it before the history began is not known, so only names are judged that somebody else was given.
+        let elsewhere = claims
+            .iter()
+            .find(|(other, wanted)| other.app != claim.app && wanted == name && other.may_be_done());
+        if let (None, Some((other, _))) = (holders.next(), elsewhere) {
+            broken.push(Broken::by(format!("{name} is taken only in another app"), [*other, *claim]));
+        }
+    }
     for (number, (claim, name)) in claims.iter().enumerate().filter(|(_, (claim, _))| claim.ok().is_some()) {
         // The holder keeps it until another claim of its own, done or not.
         let own = claims[number + 1..].iter().filter(|(other, new)| other.user == claim.user && new != name);
@@ -71,6 +83,18 @@ mod tests {
         assert_eq!(check(&no.evidence()), []);
         assert_eq!(check(&take(held.clone(), "b", "ada").evidence()).len(), 1);
         assert_eq!(check(&take(take(held, "a", "other"), "b", "ada").evidence()), []);
+    }
+
+    #[test]
+    fn a_name_that_is_taken_in_another_app_is_free() {
+        let taken = |told: Told| {
+            let claim = json!({ "handle": "ada" });
+            check(&told.call("b", "profile.setHandle", claim, refused(409, "name-taken")).evidence()).len()
+        };
+        let elsewhere = take(Told::default().in_app("two"), "a", "ada").in_app("one");
+        assert_eq!(taken(elsewhere.clone()), 1);
+        assert_eq!(taken(take(elsewhere, "c", "Ada")), 0);
+        assert_eq!(taken(Told::default()), 0);
     }
 
     #[test]

@@ -14,11 +14,23 @@ pub const PROMISE: Promise = Promise {
     check,
 };
 
+/// Refusals that speak of the operation itself, not of the moment.
+const FINAL: [&str; 7] =
+    ["not-found", "forbidden", "id-taken", "name-taken", "stale-revision", "invalid", "key-reused"];
+
 fn check(evidence: &Evidence) -> Vec<Broken> {
     let mut first: BTreeMap<(&str, Option<&str>, &str), &Record> = BTreeMap::new();
     let mut broken = Vec::new();
     for record in evidence.all() {
-        let (Some(op), Some(value)) = (record.op.as_deref(), record.ok()) else { continue };
+        let Some(op) = record.op.as_deref() else { continue };
+        if let Some(before) = first.get(&(record.app.as_str(), record.user.as_deref(), op))
+            && (&before.method, &before.args) == (&record.method, &record.args)
+            && record.refused().is_some_and(|code| FINAL.contains(&code))
+            && before.over() < record.invoked
+        {
+            broken.push(Broken::by(format!("operation {op} was done, and then refused"), [*before, record]));
+        }
+        let Some(value) = record.ok() else { continue };
         let before = *first.entry((&record.app, record.user.as_deref(), op)).or_insert(record);
         if (&before.method, &before.args) != (&record.method, &record.args) {
             broken.push(Broken::by(format!("operation {op} was done with two bodies"), [before, record]));
@@ -56,6 +68,20 @@ mod tests {
         assert_eq!(check(&good.evidence()), []);
         let twice = sent(sent(Told::default(), "x", "5.0"), "x", "6.0");
         assert_eq!(check(&twice.evidence()).len(), 1);
+    }
+
+    #[test]
+    fn what_was_done_is_not_refused_afterwards() {
+        let first = sent(Told::default(), "x", "5.0");
+        let again = |code: &str, status| {
+            let told = first.clone().with_op("o");
+            check(&told.call("a", "post.create", json!({ "text": "x" }), refused(status, code)).evidence())
+                .len()
+        };
+        assert_eq!(
+            (again("stale-revision", 412), again("busy", 503), again("unauthenticated", 401)),
+            (1, 0, 0)
+        );
     }
 
     #[test]

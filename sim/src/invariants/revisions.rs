@@ -52,7 +52,7 @@ fn check(evidence: &Evidence) -> Vec<Broken> {
         // A history without the writes says nothing about their number.
         if let Some(&writes) = writes.get(&key).filter(|&&writes| revs.len() > writes) {
             let what = format!("post {} had {} revisions from {writes} writes", key.1, revs.len());
-            broken.push(Broken { what, calls: Vec::new() });
+            broken.push(Broken::overall(what));
         }
     }
     broken

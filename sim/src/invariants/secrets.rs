@@ -10,10 +10,7 @@ fn check(evidence: &Evidence) -> Vec<Broken> {
     let with_secret = evidence.log.iter().filter_map(|line| {
         let secret = evidence.secrets.iter().find(|secret| !secret.is_empty() && line.contains(*secret))?;
         // What is reported must not repeat it.
-        Some(Broken {
-            what: format!("a log line has a secret: {}", line.replace(secret, "***")),
-            calls: vec![],
-        })
+        Some(Broken::overall(format!("a log line has a secret: {}", line.replace(secret, "***"))))
     });
     with_secret.collect()
 }

@@ -10,6 +10,7 @@ pub struct Told {
     evidence: Evidence,
     op: Option<String>,
     app: Option<String>,
+    process: Option<String>,
     mischief: Option<Mischief>,
     time: u64,
 }
@@ -18,6 +19,12 @@ impl Told {
     /// The next call has this operation id.
     pub fn with_op(mut self, op: &str) -> Told {
         self.op = Some(op.to_owned());
+        self
+    }
+
+    /// The next call comes from this process.
+    pub fn by(mut self, process: &str) -> Told {
+        self.process = Some(process.to_owned());
         self
     }
 
@@ -37,7 +44,7 @@ impl Told {
     pub fn call(mut self, user: &str, method: &str, args: Value, outcome: Outcome) -> Told {
         self.time += 10;
         let record = Record {
-            process: user.to_owned(),
+            process: self.process.take().unwrap_or_else(|| user.to_owned()),
             app: self.app.clone().unwrap_or_else(|| "one".to_owned()),
             user: Some(user.to_owned()),
             session: Some(user.to_owned()),

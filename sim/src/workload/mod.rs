@@ -1,5 +1,6 @@
-//! What clients do, as plain data: drawn into the plan before a run, ids and all, so that a plan can be made
-//! smaller by leaving calls out.
+//! What people do, as plain data: drawn into the plan before a run, so that a plan can be made smaller by leaving
+//! things out. A person acts in two ways: on the phone, which works offline and sends when it can, and by plain
+//! calls of the API, which wait for their answers.
 //!
 //! Reading order: here (what can be done).
 //!
@@ -7,70 +8,79 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Something that a plain client of the API does.
+use crate::history::Mischief;
+
+/// One thing that somebody does at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Deed {
+pub struct Operation {
     /// When, in milliseconds since the hurting began.
     pub at_ms: u64,
-    /// Which client. Each does its deeds in order, the next when the one before is over.
-    pub client: u32,
+    /// Who.
+    pub person: u32,
     /// What.
     #[serde(rename = "do")]
     pub act: Act,
-    /// Sent so many times, with the same operation id, at once or after one another.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub repeat: u8,
-    /// The reply is not waited for: its outcome is unknown.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub lose_reply: bool,
+    /// Which one of those that there are by then, modulo their number.
+    #[serde(default)]
+    pub pick: u64,
 }
 
-/// What clients do. People, posts and names go by number; their ids follow from the run's seed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[allow(missing_docs, reason = "the variants are documented; fields are numbers of people, posts and names")]
+/// What people do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Act {
+    /// Writes a post on the phone.
+    Post,
+    /// Edits one of their posts on the phone.
+    Edit,
+    /// Likes a post on the phone.
+    Like,
+    /// The phone loses its connection.
+    Offline,
+    /// It has one again.
+    Online,
+    /// Calls the API without the phone. Each person has one call under way at a time.
+    Call(Call),
+}
+
+/// A plain call. Posts that are made by calls are changed by calls alone, so that only the server decides what
+/// comes of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Call {
     /// Publishes.
-    Post { post: u32, audience: Audience },
-    /// Edits a post; with the revision that it last saw, or without any.
-    Edit { post: u32, if_rev: bool },
+    Publish(Audience),
+    /// Edits a post of one's own.
+    Change,
+    /// The same, if it is at the revision that was last seen.
+    ChangeIf,
     /// Reads a post.
-    Read { post: u32 },
-    /// Deletes a post.
-    Delete { post: u32 },
+    Read,
+    /// Deletes a post of one's own.
+    Delete,
     /// Likes a post.
-    Like { post: u32 },
-    /// Takes it back.
-    Unlike { post: u32 },
+    Like,
+    /// Takes that back.
+    Unlike,
     /// Follows somebody.
-    Follow { person: u32 },
+    Follow,
     /// Stops it.
-    Unfollow { person: u32 },
+    Unfollow,
     /// Blocks somebody.
-    Block { person: u32 },
+    Block,
     /// Lifts it.
-    Unblock { person: u32 },
-    /// Takes a handle.
-    TakeHandle { name: u32 },
-    /// Looks a handle up.
-    FindHandle { name: u32 },
-    /// Reads the home timeline to its end, in pages of this size.
-    Home { limit: u32 },
+    Unblock,
+    /// Reads the newest of the home timeline.
+    Home,
     /// Reads the posts of somebody.
-    Posts { person: u32 },
-    /// Pulls to the end, in pages of this size; from the start, or from an old cursor, if told to.
-    Pull { limit: u32, from: From },
-    /// Exchanges the refresh token.
-    Refresh,
-    /// Listens to changes for so long.
-    Listen { millis: u32 },
+    Posts,
     /// Does something that must be refused.
-    Mischief(crate::history::Mischief),
+    Mischief(Mischief),
 }
 
 /// Who may read a post.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Audience {
     /// Everybody.
@@ -81,25 +91,15 @@ pub enum Audience {
     OnlyMe,
 }
 
-/// Where a pull begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum From {
-    /// Where the last page ended.
-    Last,
-    /// At some earlier cursor: what came after it comes again.
-    Old,
-    /// At the start.
-    Start,
-}
-
-fn is_zero(number: &u8) -> bool {
-    *number == 0
-}
-
-/// A value that nobody else writes: app, client and number.
-pub fn value(app: &str, client: u32, number: u32) -> String {
-    format!("{} c{client} n{number}", app_mark(app))
+impl Audience {
+    /// As the API has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Audience::Public => "public",
+            Audience::Followers => "followers",
+            Audience::OnlyMe => "onlyMe",
+        }
+    }
 }
 
 /// What every value that is written in an app has, and no other.
