@@ -7,9 +7,11 @@ use crate::plan::draw::Size;
 
 /// What is shown after a wrong command line.
 pub const USAGE: &str = "usage:
-  cargo sim [--seed N | --plan FILE] [--small] [--log full] [--page FILE.html]
-  cargo sim soak --seeds A..B [--jobs J] [--small]
-  cargo sim meta --seeds A..B [--jobs J] [--small]
+  cargo sim [--seed N | --plan FILE] [--small] [--mutant NAME] [--log full] [--page FILE.html] [--history FILE]
+  cargo sim check FILE
+  cargo sim mutants [--print | --known | --seeds A..B] [--mutant NAME] [--table FILE] [--jobs J]
+  cargo sim soak --seeds A..B [--jobs J] [--small] [--mutant NAME]
+  cargo sim meta --seeds A..B [--jobs J | --here] [--small]
   cargo sim shrink (--seed N | --plan FILE) [--small] [--out FILE] [--jobs J]";
 
 /// Tells a child process to say what its run came to, on one line.
@@ -18,6 +20,8 @@ pub const ONCE: &str = "--once";
 /// Seeds of a command that names none.
 const SEED: u64 = 1;
 const SEEDS: Range<u64> = 1..201;
+/// Seeds within which a deliberate bug must be found.
+pub const MUTANT_SEEDS: Range<u64> = 1..101;
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +34,10 @@ pub enum Command {
     Meta,
     /// A plan that fails is made smaller.
     Shrink,
+    /// Each deliberate bug is found by the check that is meant to.
+    Mutants,
+    /// A history is read and judged.
+    Check,
 }
 
 /// What is asked for.
@@ -49,6 +57,18 @@ pub struct Args {
     pub log: bool,
     /// Where the run is drawn.
     pub page: Option<PathBuf>,
+    /// The deliberate bug that members have.
+    pub mutant: Option<String>,
+    /// Whether only seeds are run that are known to show their bug.
+    pub known: bool,
+    /// Whether all runs are made in this process: none may depend on those before it.
+    pub here: bool,
+    /// Whether that page is printed, and nothing is run.
+    pub print: bool,
+    /// The page with the table of promises and bugs, to be compared.
+    pub table: Option<PathBuf>,
+    /// Where the history goes, or where it is read.
+    pub history: Option<PathBuf>,
     /// Where the smaller plan goes.
     pub out: Option<PathBuf>,
     /// Runs at a time.
@@ -69,18 +89,38 @@ impl Args {
             size: Size::Default,
             log: false,
             page: None,
+            mutant: None,
+            known: false,
+            print: false,
+            here: false,
+            table: None,
+            history: None,
             out: None,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             once: false,
         };
-        for (name, command) in [("soak", Command::Soak), ("meta", Command::Meta), ("shrink", Command::Shrink)]
-        {
+        let commands = [
+            ("soak", Command::Soak),
+            ("meta", Command::Meta),
+            ("shrink", Command::Shrink),
+            ("mutants", Command::Mutants),
+            ("check", Command::Check),
+        ];
+        for (name, command) in commands {
             if args.next_if(|first| first == name).is_some() {
                 parsed.command = command;
                 break;
             }
         }
+        if parsed.command == Command::Check {
+            let file = args.next().ok_or("check needs a file with a history")?;
+            parsed.history = Some(file.into());
+            return args.next().map_or(Ok(parsed), |more| Err(format!("`{more}` is not known here")));
+        }
         let single = matches!(parsed.command, Command::Run | Command::Shrink);
+        if parsed.command == Command::Mutants {
+            parsed.seeds = MUTANT_SEEDS;
+        }
         while let Some(flag) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("{flag} needs a value"));
             match flag.as_str() {
@@ -91,6 +131,12 @@ impl Args {
                     jobs @ 1..=256 => parsed.jobs = jobs as usize,
                     other => return Err(format!("{other} runs at a time are too many or too few")),
                 },
+                "--mutant" => parsed.mutant = Some(value()?),
+                "--known" if parsed.command == Command::Mutants => parsed.known = true,
+                "--here" if parsed.command == Command::Meta => parsed.here = true,
+                "--print" if parsed.command == Command::Mutants => parsed.print = true,
+                "--table" if parsed.command == Command::Mutants => parsed.table = Some(value()?.into()),
+                "--history" if parsed.command == Command::Run => parsed.history = Some(value()?.into()),
                 "--small" => parsed.size = Size::Small,
                 "--log" if parsed.command == Command::Run => match value()?.as_str() {
                     "full" => parsed.log = true,
@@ -139,6 +185,11 @@ mod tests {
         let soak = parse("soak --seeds 3..9 --jobs 4").unwrap();
         assert_eq!((soak.command, soak.seeds, soak.jobs), (Command::Soak, 3..9, 4));
         assert_eq!(parse("meta --seeds 1..21").unwrap().command, Command::Meta);
+        assert!(parse("meta --here --seeds 1..3").unwrap().here);
+        let check = parse("check history.jsonl").unwrap();
+        assert_eq!((check.command, check.history), (Command::Check, Some("history.jsonl".into())));
+        let mutants = parse("mutants --known --table page.md --mutant x").unwrap();
+        assert_eq!((mutants.known, mutants.seeds, mutants.mutant), (true, MUTANT_SEEDS, Some("x".into())));
         let shrink = parse("shrink --plan a.json --out b.json").unwrap();
         assert_eq!((shrink.plan, shrink.out), (Some("a.json".into()), Some("b.json".into())));
     }
@@ -147,6 +198,11 @@ mod tests {
     fn what_is_wrong_is_said() {
         for bad in [
             "smoke",
+            "check",
+            "check a b",
+            "soak --known",
+            "soak --here",
+            "--history",
             "--seed",
             "--seed x",
             "--seed -1",

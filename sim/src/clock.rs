@@ -8,6 +8,8 @@ use gomer_core::time::{Monotonic, Now, Time};
 use gomer_net::edges::{Clock, Entropy};
 use madsim::time::TimeHandle;
 
+use crate::marks::Marks;
+
 /// When every run begins: 2026-11-23T00:00:00Z.
 const START: Time = Time::from_millis(1_795_392_000_000);
 
@@ -19,7 +21,10 @@ pub fn elapsed() -> Duration {
 /// A clock of its own for whoever has one. Cheap to clone; all clones are one clock. Ahead of the run's time, or
 /// behind it, and fast or slow; its monotonic part never goes back.
 #[derive(Debug, Clone, Default)]
-pub struct SimClock(Arc<Mutex<Hands>>);
+pub struct SimClock {
+    hands: Arc<Mutex<Hands>>,
+    marks: Option<Marks>,
+}
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Hands {
@@ -29,6 +34,8 @@ struct Hands {
     /// What drift has come to before it was set last, and when that was, in nanoseconds.
     drifted: i64,
     since: Duration,
+    /// Whether it was seen that somebody was told the wrong time, or the wrong length of a time.
+    told: (bool, bool),
 }
 
 impl Hands {
@@ -48,19 +55,38 @@ impl Hands {
 }
 
 impl SimClock {
+    /// A clock that is right, and says when somebody was misled by it.
+    pub fn marked(marks: Marks) -> SimClock {
+        SimClock { marks: Some(marks), ..SimClock::default() }
+    }
+
     /// Both clocks now.
     pub fn read(&self) -> Now {
-        self.0.lock().expect(UNPOISONED).now(elapsed())
+        let mut hands = self.hands.lock().expect(UNPOISONED);
+        let elapsed = elapsed();
+        if let Some(marks) = &self.marks {
+            if !hands.told.0 && hands.millis.abs() >= MISLED.as_millis() as i64 {
+                hands.told.0 = true;
+                marks.hit("time told by a clock that is off");
+            }
+            if !hands.told.1 && hands.drift(elapsed).unsigned_abs() >= DRIFTED.as_nanos() as u64 {
+                hands.told.1 = true;
+                marks.hit("time told by a clock that drifts");
+            }
+        }
+        hands.now(elapsed)
     }
 
     /// Moves the wall clock.
     pub fn step(&self, millis: i64) {
-        self.0.lock().expect(UNPOISONED).millis += millis;
+        let mut hands = self.hands.lock().expect(UNPOISONED);
+        hands.millis += millis;
+        hands.told.0 = false;
     }
 
     /// Lets both clocks run fast or slow from now on.
     pub fn drift(&self, ppm: i32) {
-        let mut hands = self.0.lock().expect(UNPOISONED);
+        let mut hands = self.hands.lock().expect(UNPOISONED);
         let elapsed = elapsed();
         *hands = Hands { drifted: hands.drift(elapsed), since: elapsed, ppm, ..*hands };
     }
@@ -88,5 +114,10 @@ impl Entropy for SimEntropy {
         bytes.fill_with(|| rng.next_u64() as u8);
     }
 }
+
+/// How far a clock is off before it misleads: longer than what is written at once takes.
+const MISLED: Duration = Duration::from_millis(100);
+/// How much drift has come to before it does.
+const DRIFTED: Duration = Duration::from_millis(1);
 
 const UNPOISONED: &str = "nothing panics under this lock";

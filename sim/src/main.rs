@@ -2,9 +2,9 @@
 //! simulated network, clock and disk, from one seed. Run it as `cargo sim`.
 //!
 //! Reading order: [`plan`] (what a run does, drawn before it begins), [`world`] (its two phases), [`nemesis`] (who
-//! hurts it), [`checks`] (what must hold), [`member`], [`people`], [`phone`] (who takes part), [`disk`], [`clock`],
-//! [`net`] (what they stand on), [`trace`], [`marks`], [`verdict`], [`page`] (what was seen), [`run`], [`soak`],
-//! [`meta`], [`shrink`] (the commands).
+//! hurts it), [`checks`] (what must hold), [`member`], [`people`], [`phone`], [`caller`] (who takes part), [`disk`],
+//! [`clock`], [`net`] (what they stand on), [`witness`], [`trace`], [`marks`], [`verdict`], [`page`] (what was seen),
+//! [`mutants`] (what is wrong on purpose), [`run`], [`soak`], [`meta`], [`shrink`], [`mutate`] (the commands).
 //!
 //! Must never learn: how a method works. Who takes part sees what a client sees.
 
@@ -27,6 +27,9 @@ mod disk;
 mod marks;
 #[cfg(any(madsim, test))]
 #[cfg_attr(not(madsim), allow(dead_code))]
+mod mutants;
+#[cfg(any(madsim, test))]
+#[cfg_attr(not(madsim), allow(dead_code))]
 mod page;
 #[cfg(any(madsim, test))]
 #[cfg_attr(not(madsim), allow(dead_code))]
@@ -39,6 +42,8 @@ mod trace;
 mod verdict;
 
 #[cfg(madsim)]
+mod caller;
+#[cfg(madsim)]
 mod checks;
 #[cfg(madsim)]
 mod clock;
@@ -46,6 +51,8 @@ mod clock;
 mod member;
 #[cfg(madsim)]
 mod meta;
+#[cfg(madsim)]
+mod mutate;
 #[cfg(madsim)]
 mod nemesis;
 #[cfg(madsim)]
@@ -60,6 +67,8 @@ mod run;
 mod shrink;
 #[cfg(madsim)]
 mod soak;
+#[cfg(madsim)]
+mod witness;
 #[cfg(madsim)]
 mod world;
 

@@ -11,6 +11,7 @@ pub const MUST: &[&str] = &[
     "connection half open",
     "connection reset",
     "connection waited for a cut",
+    "connection waited for a link that flaps",
     "disk full",
     "disk rolled back",
     "disk scarce",
@@ -28,6 +29,8 @@ pub const MUST: &[&str] = &[
     "records lost",
     "restart",
     "sync failed",
+    "time told by a clock that drifts",
+    "time told by a clock that is off",
 ];
 
 /// The marks of one run. Cheap to clone; all clones are one.

@@ -11,6 +11,7 @@ use gomer::http::{Api, Side};
 use gomer::secrets;
 use gomer_core::id::Id;
 use gomer_core::meta::command::{KeyKind, MetaCommand};
+use gomer_core::mutant::Mutants;
 use gomer_core::ring::partition::PartitionCount;
 use gomer_core::store::StoreFault;
 use gomer_net::http::{Drain, Front, Limits};
@@ -22,6 +23,7 @@ use madsim::runtime::{Handle, NodeHandle};
 
 use crate::clock::{self, SimClock, SimEntropy};
 use crate::disk::{Disk, DiskLog, DiskState, Stalls};
+use crate::mutants;
 use crate::plan::Config;
 use crate::trace::Trace;
 
@@ -96,6 +98,12 @@ impl Machine {
             checkpoint_bytes: self.config.checkpoint_bytes,
             partitions: PartitionCount::new(self.config.partitions).expect("a plan was checked"),
             queue: self.config.queue,
+            mutants: self
+                .config
+                .mutant
+                .as_deref()
+                .and_then(mutants::named)
+                .map_or(Mutants::NONE, |known| Mutants::one(known.mutant)),
             ..MemberConfig::new(1)
         };
         // Ends its shards and its links when it is dropped.

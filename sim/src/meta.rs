@@ -6,6 +6,9 @@ use crate::soak::{each, flags_of};
 
 /// Runs all seeds twice. Whether no two runs of one seed differed.
 pub fn meta(args: &Args) -> Result<bool, String> {
+    if args.here {
+        return here(args);
+    }
     let mut first = Vec::new();
     each(args, |seed, verdict| {
         first.push((seed, verdict.trace));
@@ -26,6 +29,25 @@ pub fn meta(args: &Args) -> Result<bool, String> {
         }
     }
     println!("{seeds} seeds, each with one trace");
+    Ok(true)
+}
+
+/// The same one after the other in this process. What a process keeps (counters of libraries) moves on with each run,
+/// and none may notice.
+fn here(args: &Args) -> Result<bool, String> {
+    for seed in args.seeds.clone() {
+        let plan = run::plan(&Args { seed, ..args.clone() })?;
+        let (first, lines, _) = run::simulate(plan.clone(), true);
+        let (second, others, _) = run::simulate(plan, true);
+        if first.trace != second.trace {
+            let at = lines.iter().zip(&others).position(|(one, other)| one != other);
+            let differ =
+                at.map_or("one is longer".to_owned(), |at| format!("- {}\n+ {}", lines[at], others[at]));
+            println!("seed {seed} has two traces in one process:\n{differ}");
+            return Ok(false);
+        }
+    }
+    println!("{} seeds, each with one trace, all in one process", args.seeds.end - args.seeds.start);
     Ok(true)
 }
 

@@ -12,13 +12,19 @@ use hyper::Method;
 use madsim::runtime::{Handle, NodeHandle};
 use serde_json::{Value, json};
 
+use gomer_sim::history::Outcome;
+use gomer_sim::workload::app_mark;
+use tokio::sync::mpsc;
+
+use crate::caller::{Caller, Square, Todo};
 use crate::clock::{self, SimClock};
 use crate::member::{app_name, client_key};
 use crate::net::Net;
-use crate::net::http::Client;
+use crate::net::http::{Answer, Client};
 use crate::phone::{self, Handset};
-use crate::plan::{Act, Link, Operation};
+use crate::plan::{Act, Call, Link, Operation};
 use crate::trace::Trace;
+use crate::witness::{Asked, Witness, outcome};
 
 /// Everybody's.
 const PASSWORD: &str = "correct horse battery";
@@ -43,6 +49,11 @@ pub struct Person {
     pub handset: Handset,
     /// The same connections, for calls that are not the phone's.
     pub client: Client,
+    /// The calls that are not the phone's.
+    pub calls: Todo,
+    callers: mpsc::UnboundedSender<(Operation, Call)>,
+    witness: Witness,
+    apps: u32,
     node: NodeHandle,
 }
 
@@ -75,12 +86,19 @@ pub struct Surroundings {
     pub server: SocketAddr,
     /// What is seen.
     pub trace: Trace,
+    /// Who writes the history.
+    pub witness: Witness,
+    /// What those who call know together.
+    pub square: Square,
+    /// How many apps there are.
+    pub apps: u32,
 }
 
 impl Person {
     /// Somebody with a new phone on a node of their own.
     pub fn new(number: u32, app: u32, clock: SimClock, rng: &mut Rng, around: &Surroundings) -> Person {
         let profile = Id::mint(clock.read().wall, rng);
+        around.square.enter(app, number, profile);
         Person::with_phone(&format!("p{number}"), number, number as u8, app, profile, clock, rng, around)
     }
 
@@ -106,8 +124,36 @@ impl Person {
         let client = Client::new(around.net.clone(), link, around.server);
         let device = Id::mint(clock.read().wall, rng);
         let config = phone::config(&app_name(app), &client_key(app), device, rng.next_u64());
-        let handset = Handset::start(&node, name, config, client.clone(), clock, around.trace.clone());
-        Person { name: name.to_owned(), number, app, profile, handset, client, node }
+        let (trace, witness) = (around.trace.clone(), around.witness.clone());
+        let handset =
+            Handset::start(&node, name, profile, config, client.clone(), clock, trace, witness.clone());
+        let (callers, inbox) = mpsc::unbounded_channel();
+        let calls = Todo::default();
+        let caller = Caller {
+            name: name.to_owned(),
+            person: number,
+            app,
+            profile,
+            client: client.clone(),
+            handset: handset.clone(),
+            square: around.square.clone(),
+            witness: witness.clone(),
+            todo: calls.clone(),
+        };
+        node.spawn(caller.run(inbox));
+        Person {
+            name: name.to_owned(),
+            number,
+            app,
+            profile,
+            handset,
+            client,
+            calls,
+            callers,
+            witness,
+            apps: around.apps,
+            node,
+        }
     }
 
     /// Makes an account, or finds it made by a try whose answer was lost.
@@ -116,7 +162,7 @@ impl Person {
             "id": self.profile.to_string(),
             "handle": self.handle(),
             "password": PASSWORD,
-            "name": self.name,
+            "name": self.mark(),
         });
         let (status, opened) = self.ask("auth.createAccount", None, account).await?;
         match status {
@@ -127,7 +173,8 @@ impl Person {
     }
 
     fn handle(&self) -> String {
-        format!("person{}", self.number)
+        // The same in every app: names are each app's own.
+        format!("person{}", self.number / self.apps)
     }
 
     /// Signs the phone in.
@@ -150,10 +197,7 @@ impl Person {
 
     /// The access token that the phone has now.
     pub fn token(&self) -> Result<String> {
-        let token = self
-            .handset
-            .look(|_, kept| kept.saved.session.as_ref().map(|tokens| tokens.access.reveal().to_owned()));
-        token.with_context(|| format!("{} has not signed in", self.name))
+        self.handset.token()
     }
 
     /// Follows somebody.
@@ -169,13 +213,18 @@ impl Person {
             Act::Edit => self.edit(operation, told),
             Act::Offline => self.handset.tell(Event::WentOffline),
             Act::Online => self.handset.tell(Event::CameOnline),
+            Act::Call(call) => {
+                self.calls.add();
+                let told = self.callers.send((operation.clone(), call));
+                told.expect("who calls listens as long as the run");
+            }
         }
     }
 
     fn post(&self, operation: &Operation, told: &mut Told) {
         let mut rng = Rng::new(operation.pick ^ operation.at_ms << 24 ^ u64::from(self.number) << 60);
         let id = Id::mint(gomer_core::time::Time::from_millis(operation.at_ms), &mut rng);
-        let text = format!("{} says {} at {}", self.name, operation.pick, operation.at_ms);
+        let text = format!("{} says {} at {}", self.mark(), operation.pick, operation.at_ms);
         let attributes = json!({ "text": text, "author": self.profile.to_string() });
         let attributes = attributes.as_object().cloned().unwrap_or_default();
         let edit = Edit { key: post_key(id), change: Change::Create(attributes) };
@@ -187,6 +236,10 @@ impl Person {
         if told.recent.len() > OPEN {
             told.recent.pop_front();
         }
+    }
+
+    fn mark(&self) -> String {
+        format!("{} {}", app_mark(&app_name(self.app)), self.name)
     }
 
     /// Likes what is known to have arrived.
@@ -210,7 +263,7 @@ impl Person {
         let mine = told.order.iter().rev().filter(|id| told.posts[*id].author == self.number).take(10);
         let mine: Vec<Id> = mine.copied().collect();
         let Some(post) = pick(&mine, operation) else { return self.post(operation, told) };
-        let text = format!("{} meant {} at {}", self.name, operation.pick, operation.at_ms);
+        let text = format!("{} meant {} at {}", self.mark(), operation.pick, operation.at_ms);
         let attributes = json!({ "text": text }).as_object().cloned().unwrap_or_default();
         let edit = Edit { key: post_key(post), change: Change::Update(attributes) };
         self.write("post.update", json!({ "id": post.to_string(), "text": text }), Some(edit));
@@ -235,7 +288,7 @@ impl Person {
         let begun = clock::elapsed();
         loop {
             let answer = self.call(Method::GET, "/healthz", Vec::new(), String::new()).await;
-            if answer.is_ok_and(|(status, _)| status == 200) {
+            if answer.is_ok_and(|answer| answer.status == 200) {
                 return Ok(());
             }
             ensure!(clock::elapsed() < begun + PATIENCE, "the member does not serve");
@@ -251,7 +304,23 @@ impl Person {
                 vec![("gomer-key", client_key(self.app)), ("content-type", "application/json".to_owned())];
             headers.extend(token.clone().map(|token| ("authorization", format!("Bearer {token}"))));
             let path = format!("/v1/{}/{method}", app_name(self.app));
-            match self.call(Method::POST, &path, headers, args.to_string()).await {
+            let asked = Asked {
+                process: format!("{}-asks", self.name),
+                app: app_name(self.app),
+                user: (token.is_some() || method == "auth.createAccount").then(|| self.profile.to_string()),
+                op: None,
+                method: method.to_owned(),
+                args: args.clone(),
+                mischief: None,
+            };
+            let invoked = self.witness.micros();
+            let answer = self.call(Method::POST, &path, headers, args.to_string()).await;
+            let came = answer.as_ref().map_or(Outcome::LOST, outcome);
+            match method {
+                "sync.push" => self.witness.saw_push(&asked, invoked, &came),
+                _ => self.witness.saw(asked, invoked, came),
+            }
+            match answer.map(|answer| (answer.status, answer.body)) {
                 Ok((status, body)) if status != 429 && status < 500 => {
                     let body = serde_json::from_str(&body).with_context(|| format!("{method}: {body}"))?;
                     return Ok((status, body));
@@ -274,23 +343,32 @@ impl Person {
         path: &str,
         headers: Vec<(&'static str, String)>,
         body: String,
-    ) -> Result<(u16, String)> {
+    ) -> Result<Answer> {
         let (client, path) = (self.client.clone(), path.to_owned());
         let sent = self.node.spawn(async move {
             let sent = client.send(verb, &path, &headers, body);
-            let answer = tokio::time::timeout(Duration::from_secs(30), sent).await.context("no reply")??;
-            anyhow::Ok((answer.status, answer.body))
+            tokio::time::timeout(Duration::from_secs(30), sent).await.context("no reply")?
         });
         sent.await.context("the node of a person is never killed")?
     }
 }
 
 /// Waits until something holds.
-pub async fn until(what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
+pub async fn until(what: &str, holds: impl FnMut() -> bool) -> Result<()> {
+    until_within(PATIENCE, LOOK, what, holds).await
+}
+
+/// The same, with a patience of its own, looking so often.
+pub async fn until_within(
+    patience: Duration,
+    look: Duration,
+    what: &str,
+    mut holds: impl FnMut() -> bool,
+) -> Result<()> {
     let begun = clock::elapsed();
     while !holds() {
-        ensure!(clock::elapsed() < begun + PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
-        madsim::time::sleep(LOOK).await;
+        ensure!(clock::elapsed() < begun + patience, "not within {} s: {what}", patience.as_secs());
+        madsim::time::sleep(look).await;
     }
     Ok(())
 }

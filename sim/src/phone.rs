@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use anyhow::Context;
 use gomer_core::client::{Action, Config, Event, HttpRequest, Phone, Report, RequestId, Response, Saved};
 use gomer_core::id::Id;
 use hyper::Method;
@@ -13,9 +14,12 @@ use madsim::runtime::NodeHandle;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use gomer_sim::history::{Outcome, Row, View};
+
 use crate::clock::SimClock;
-use crate::net::http::Client;
+use crate::net::http::{Answer, Client};
 use crate::trace::Trace;
+use crate::witness::{Asked, Witness, outcome};
 
 /// A phone on a node of its own. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +28,9 @@ pub struct Handset {
     client: Client,
     clock: SimClock,
     trace: Trace,
+    witness: Witness,
+    app: Arc<str>,
+    user: Arc<str>,
     shared: Arc<Mutex<Shared>>,
     errands: mpsc::UnboundedSender<Errand>,
 }
@@ -59,19 +66,23 @@ enum Errand {
 }
 
 impl Handset {
-    /// A new phone on this node.
+    /// A new phone of this profile on this node.
+    #[allow(clippy::too_many_arguments, reason = "what a phone is made of")]
     pub fn start(
         node: &NodeHandle,
         name: &str,
+        profile: Id,
         config: Config,
         client: Client,
         clock: SimClock,
         trace: Trace,
+        witness: Witness,
     ) -> Handset {
         let (errands, inbox) = mpsc::unbounded_channel();
+        let (app, user) = (config.app.as_str().into(), profile.to_string().into());
         let shared = Shared { phone: Phone::new(config, Saved::default()), kept: Kept::default() };
-        let name = name.into();
-        let handset = Handset { name, client, clock, trace, shared: Arc::new(Mutex::new(shared)), errands };
+        let (name, shared) = (name.into(), Arc::new(Mutex::new(shared)));
+        let handset = Handset { name, client, clock, trace, witness, app, user, shared, errands };
         node.spawn(handset.clone().run(inbox));
         handset
     }
@@ -130,8 +141,14 @@ impl Handset {
 
     /// The rows of the cache, to be compared: key, position of the last write, value.
     pub fn rows(&self) -> BTreeMap<String, String> {
+        self.rows_but("", &|_| true)
+    }
+
+    /// The same, without rows of roots other than `own` that lead to somebody who is not met.
+    pub fn rows_but(&self, own: &str, meets: &dyn Fn(&str) -> bool) -> BTreeMap<String, String> {
         self.look(|phone, _| {
-            let rows = phone.cache().rows().map(|(key, row)| {
+            let shown = phone.cache().rows().filter(|(key, _)| key.scope.root == own || meets(&key.id));
+            let rows = shown.map(|(key, row)| {
                 let name = format!(
                     "{}/{} {:?} {} {}",
                     key.scope.root, key.scope.section, key.kind, key.of_type, key.id
@@ -140,6 +157,30 @@ impl Handset {
             });
             rows.collect()
         })
+    }
+
+    /// The access token that it has now.
+    pub fn token(&self) -> anyhow::Result<String> {
+        let token =
+            self.look(|_, kept| kept.saved.session.as_ref().map(|tokens| tokens.access.reveal().to_owned()));
+        token.with_context(|| format!("{} has not signed in", self.name))
+    }
+
+    /// What it holds, for the history.
+    pub fn view(&self) -> View {
+        let rows = self.look(|phone, _| {
+            let rows = phone.cache().rows().map(|(key, row)| Row {
+                root: key.scope.root.clone(),
+                section: key.scope.section.clone(),
+                of_type: key.of_type.clone(),
+                id: key.id.clone(),
+                rev: row.rev.clone(),
+                value: row.value.clone(),
+            });
+            rows.collect()
+        });
+        let (app, user) = (self.app.to_string(), self.user.to_string());
+        View { process: self.name.to_string(), app, user, roots: Vec::new(), rows }
     }
 
     fn errand(&self, errand: Errand) {
@@ -166,8 +207,12 @@ impl Handset {
     /// Carries one request to the server, and the reply back.
     async fn carry(self, request: HttpRequest) {
         let HttpRequest { id, path, headers, body, timeout, .. } = request;
-        let sent = self.client.send(Method::POST, &path, &headers, body);
-        let answer = match tokio::time::timeout(timeout, sent).await {
+        let invoked = self.witness.micros();
+        let sent = self.client.send(Method::POST, &path, &headers, body.clone());
+        let answer = tokio::time::timeout(timeout, sent).await;
+        let method = path.rsplit('/').next().unwrap_or_default();
+        self.testify(method, &body, invoked, answer.as_ref().ok().and_then(|answer| answer.as_ref().ok()));
+        let answer = match answer {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return self.lose(id, &format!("{error:#}")),
             Err(_) => return self.lose(id, "no reply in time"),
@@ -188,6 +233,24 @@ impl Handset {
             position: answer.header("gomer-position").map(str::to_owned),
             body: answer.body,
         }));
+    }
+
+    /// Writes down what came of a request: of a push, of each operation in it.
+    fn testify(&self, method: &str, body: &str, invoked: u64, answer: Option<&Answer>) {
+        let asked = Asked {
+            process: self.name.to_string(),
+            app: self.app.to_string(),
+            user: Some(self.user.to_string()),
+            op: None,
+            method: method.to_owned(),
+            args: serde_json::from_str(body).unwrap_or_default(),
+            mischief: None,
+        };
+        let came = answer.map_or(Outcome::LOST, outcome);
+        match method {
+            "sync.push" => self.witness.saw_push(&asked, invoked, &came),
+            _ => self.witness.saw(asked, invoked, came),
+        }
     }
 
     fn lose(&self, id: RequestId, why: &str) {

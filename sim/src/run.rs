@@ -1,9 +1,12 @@
 //! One run, in this process or in a child, and exit codes: 0 clean, 1 violation, 2 usage.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
+use gomer_sim::history::{Evidence, file};
+use gomer_sim::invariants::{ALL, Judgement, judge};
 use madsim::Config;
 use madsim::runtime::Runtime;
 
@@ -12,8 +15,9 @@ use crate::marks::Marks;
 use crate::plan::{Plan, draw};
 use crate::trace::{Line, Trace};
 use crate::verdict::{Cost, Verdict, Violation};
+use crate::witness::Witness;
 use crate::world::Failed;
-use crate::{clock, meta, page, shrink, soak, world};
+use crate::{clock, meta, mutants, mutate, page, shrink, soak, world};
 
 /// A run that has not come to its end by then, in its own time, hangs.
 const TIME_LIMIT: Duration = Duration::from_secs(7_200);
@@ -26,6 +30,8 @@ pub fn main() -> ExitCode {
         Command::Soak => soak::soak(&args),
         Command::Meta => meta::meta(&args),
         Command::Shrink => shrink::shrink(&args),
+        Command::Mutants => mutate::mutants(&args),
+        Command::Check => check(&args),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -47,7 +53,27 @@ pub fn plan(args: &Args) -> Result<Plan, String> {
         }
         None => draw::plan(args.seed, args.size),
     };
+    if let Some(name) = &args.mutant {
+        plan.config.mutant = Some(name.clone());
+    }
+    if let Some(name) = plan.config.mutant.as_deref().filter(|name| mutants::named(name).is_none()) {
+        let names: Vec<&str> = mutants::ALL.iter().map(|known| known.name).collect();
+        return Err(format!("there is no deliberate bug called `{name}`; there are {}", names.join(", ")));
+    }
     Ok(plan)
+}
+
+/// Reads a history, of a run or of real processes, and judges it.
+fn check(args: &Args) -> Result<bool, String> {
+    let path = args.history.as_deref().expect("the command line was checked");
+    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let read = std::fs::File::open(path).map_err(|error| wrong(&error))?;
+    let evidence = file::read(std::io::BufReader::new(read)).map_err(|error| wrong(&error))?;
+    let judgement = judge(&evidence);
+    let (calls, given_up) = (judgement.calls, judgement.undecided.len());
+    println!("{calls} calls judged by {} promises; {given_up} searches given up", ALL.len());
+    judgement.violations.iter().for_each(|violation| println!("VIOLATION  {violation}"));
+    Ok(judgement.violations.is_empty())
 }
 
 /// One run, told at length. Whether it was clean.
@@ -55,7 +81,15 @@ fn told(args: &Args) -> Result<bool, String> {
     let plan = plan(args)?;
     print!("{}", plan.text());
     let begun = std::time::Instant::now();
-    let (verdict, lines) = simulate(plan.clone(), args.log || args.page.is_some());
+    if let Some(name) = &plan.config.mutant {
+        println!("{}: {name}", gomer_core::mutant::MARKER);
+    }
+    let (verdict, lines, evidence) = simulate(plan.clone(), args.log || args.page.is_some());
+    if let Some(path) = &args.history {
+        let wrong = |error: std::io::Error| format!("{}: {error}", path.display());
+        let mut to = std::io::BufWriter::new(std::fs::File::create(path).map_err(wrong)?);
+        file::write_all(&evidence, &mut to).and_then(|()| to.flush()).map_err(wrong)?;
+    }
     if args.log {
         lines.iter().for_each(|line| println!("{line}"));
     }
@@ -72,10 +106,12 @@ fn told(args: &Args) -> Result<bool, String> {
 }
 
 fn summary(verdict: &Verdict, took: Duration) -> String {
-    let Cost { operations, requests, lost, syncs, messages, simulated_ms, cpu_ms } = verdict.cost;
+    let Cost { operations, requests, lost, syncs, messages, judged, undecided, simulated_ms, cpu_ms } =
+        verdict.cost;
     format!(
         "trace {}  {} effects  {operations} operations, {requests} requests ({lost} lost), {messages} messages, \
-         {syncs} syncs in {:.1} s of its own time  {cpu_ms} ms CPU, {} ms",
+         {syncs} syncs in {:.1} s of its own time; {judged} calls judged ({undecided} searches given up)  \
+         {cpu_ms} ms CPU, {} ms",
         verdict.trace,
         verdict.events,
         simulated_ms as f64 / 1_000.0,
@@ -104,6 +140,9 @@ pub fn flags(args: &Args) -> String {
     if args.size == draw::Size::Small && args.plan.is_none() {
         flags.push_str(" --small");
     }
+    if let Some(name) = &args.mutant {
+        flags.push_str(&format!(" --mutant {name}"));
+    }
     flags
 }
 
@@ -119,7 +158,7 @@ fn commit() -> String {
 
 /// The child's part of [`apart`].
 fn child(args: &Args) -> Result<bool, String> {
-    let (verdict, lines) = simulate(plan(args)?, args.log);
+    let (verdict, lines, _) = simulate(plan(args)?, args.log);
     lines.iter().for_each(|line| println!("{line}"));
     println!("{MARK}{}", serde_json::to_string(&verdict).expect("a verdict is plain data"));
     Ok(true)
@@ -169,27 +208,32 @@ pub fn of_plan(path: &Path) -> Vec<String> {
 
 /// The run itself, on a thread of its own: what std keeps per thread (the order of its hash maps) is the
 /// seed's then.
-pub fn simulate(plan: Plan, keep: bool) -> (Verdict, Vec<Line>) {
+pub fn simulate(plan: Plan, keep: bool) -> (Verdict, Vec<Line>, Evidence) {
     let trace = Trace::new(clock::elapsed, keep);
     let marks = Marks::default();
-    let seen = (trace.clone(), marks.clone());
+    let witness = Witness::new(clock::elapsed);
+    let seen = (trace.clone(), marks.clone(), witness.clone());
     let run = move || {
         let begun = cpu_ms();
         let mut runtime = Runtime::with_seed_and_config(plan.seed, Config::default());
         runtime.set_time_limit(TIME_LIMIT);
-        let ended = runtime.block_on(world::run(plan, seen.0, seen.1));
+        let ended = runtime.block_on(world::run(plan, seen.0, seen.1, seen.2));
         (ended, cpu_ms().saturating_sub(begun))
     };
     let thread =
         std::thread::Builder::new().name("run".to_owned()).spawn(run).expect("a thread can be started");
     let (ended, cpu_ms) = thread.join().unwrap_or_else(|panic| (Err(panicked(&*panic)), 0));
     let seen = trace.seen();
-    let (violation, cost) = match ended {
+    let begun = self::cpu_ms();
+    let evidence = witness.evidence();
+    let judgement = judge(&evidence);
+    let cpu_ms = cpu_ms + self::cpu_ms().saturating_sub(begun);
+    let (failed, cost) = match ended {
         Ok(cost) => (None, cost),
-        Err(Failed { invariant, detail }) => {
-            (Some(Violation { invariant: invariant.to_owned(), detail }), Cost::default())
-        }
+        Err(failed) => (Some(failed), Cost::default()),
     };
+    let cost = Cost { judged: judgement.calls as u64, undecided: judgement.undecided.len() as u64, ..cost };
+    let violation = violation(failed, &judgement);
     let verdict = Verdict {
         violation,
         events: seen.events,
@@ -197,13 +241,42 @@ pub fn simulate(plan: Plan, keep: bool) -> (Verdict, Vec<Line>) {
         marks: marks.counts(),
         cost: Cost { cpu_ms, ..cost },
     };
-    (verdict, trace.lines())
+    (verdict, trace.lines(), evidence)
 }
+
+/// What is told of what did not hold. A promise that was broken says more than that something did not come to
+/// its end, and a panic more than either.
+fn violation(failed: Option<Failed>, judgement: &Judgement) -> Option<Violation> {
+    let broken = judgement.violations.first();
+    let first = match (&failed, broken) {
+        (Some(failed), _) if failed.invariant == PANIC => None,
+        (_, broken) => broken,
+    };
+    match (first, failed) {
+        (Some(broken), failed) => {
+            let mut detail = broken.to_string();
+            let more = judgement.violations.len() - 1;
+            if more > 0 {
+                detail.push_str(&format!("\n(and {more} more)"));
+            }
+            if let Some(Failed { invariant, detail: also }) = failed {
+                detail.push_str(&format!("\n(also: {invariant}: {also})"));
+            }
+            Some(Violation { invariant: broken.promise.to_owned(), detail })
+        }
+        (None, Some(Failed { invariant, detail })) => {
+            Some(Violation { invariant: invariant.to_owned(), detail })
+        }
+        (None, None) => None,
+    }
+}
+
+const PANIC: &str = "no member panics";
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Failed {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let detail = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words");
-    Failed { invariant: "no member panics", detail: detail.to_owned() }
+    Failed { invariant: PANIC, detail: detail.to_owned() }
 }
 
 /// Processor time of this process so far.

@@ -120,7 +120,7 @@ impl Sum {
         let each = |of: u64| of / seeds;
         let cost = self.cost;
         format!(
-            "{} seeds in {:.1} s, {:.0} a minute; each: {} ms CPU, {} messages, {} requests ({} lost), {} syncs, {:.1} s of its own time",
+            "{} seeds in {:.1} s, {:.0} a minute; each: {} ms CPU, {} messages, {} requests ({} lost), {} syncs, {} calls judged, {:.1} s of its own time; {} searches given up",
             self.seeds,
             took.as_secs_f64(),
             self.seeds as f64 * 60.0 / took.as_secs_f64().max(0.001),
@@ -129,7 +129,9 @@ impl Sum {
             each(cost.requests),
             each(cost.lost),
             each(cost.syncs),
+            each(cost.judged),
             each(cost.simulated_ms) as f64 / 1_000.0,
+            cost.undecided,
         )
     }
 

@@ -44,6 +44,10 @@ pub struct Cost {
     pub syncs: u64,
     /// Packets between nodes.
     pub messages: u64,
+    /// Calls of which the history was judged.
+    pub judged: u64,
+    /// Searches for an order that were given up.
+    pub undecided: u64,
     /// The run's own time, in milliseconds.
     pub simulated_ms: u64,
     /// Processor time of its thread, in milliseconds.
@@ -59,6 +63,8 @@ impl Cost {
             lost: self.lost + other.lost,
             syncs: self.syncs + other.syncs,
             messages: self.messages + other.messages,
+            judged: self.judged + other.judged,
+            undecided: self.undecided + other.undecided,
             simulated_ms: self.simulated_ms + other.simulated_ms,
             cpu_ms: self.cpu_ms + other.cpu_ms,
         }

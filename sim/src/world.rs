@@ -8,6 +8,9 @@ use anyhow::{Context, Result};
 use gomer_core::rng::Rng;
 use madsim::net::NetSim;
 
+use gomer_sim::history::{Line, RolledBack};
+
+use crate::caller::Square;
 use crate::chance::{Chance, hash};
 use crate::checks;
 use crate::clock::{self, SimClock};
@@ -17,9 +20,10 @@ use crate::member::{Machine, member_name, ring};
 use crate::nemesis::{Crew, Nemesis};
 use crate::net::Net;
 use crate::people::{Person, Surroundings, Told, ip, until};
-use crate::plan::{Config, Plan, What};
+use crate::plan::{Act, Call, Config, Plan, What};
 use crate::trace::Trace;
 use crate::verdict::Cost;
+use crate::witness::Witness;
 
 /// How long nobody does anything before the checks: what goes from one root to another arrives a moment later.
 const REST: Duration = Duration::from_secs(60);
@@ -58,18 +62,20 @@ pub fn broken(invariant: &'static str) -> impl Fn(anyhow::Error) -> Failed {
 }
 
 /// Runs it. `Err` is what did not hold; `Ok` what it took.
-pub async fn run(plan: Plan, trace: Trace, marks: Marks) -> Result<Cost, Failed> {
-    let mut world = World::begin(plan, trace, marks).await.map_err(broken("serves when nothing is wrong"))?;
+pub async fn run(plan: Plan, trace: Trace, marks: Marks, witness: Witness) -> Result<Cost, Failed> {
+    let begun = World::begin(plan, trace, marks, witness).await;
+    let mut world = begun.map_err(broken("serves when nothing is wrong"))?;
     world.hurt().await.map_err(broken("the plan can be carried out"))?;
     madsim::time::sleep(REST).await;
     world.settle().await.map_err(broken("converges after healing"))?;
+    world.around.witness.add(Line::Settled);
     checks::all(&mut world).await?;
     Ok(world.cost())
 }
 
 impl World {
     /// Members that serve, and people who have signed up and follow each other.
-    async fn begin(plan: Plan, trace: Trace, marks: Marks) -> Result<World> {
+    async fn begin(plan: Plan, trace: Trace, marks: Marks, witness: Witness) -> Result<World> {
         let (seed, config) = (plan.seed, plan.config.clone());
         let (low, high) = config.latency_us;
         NetSim::current().update_config(|net| {
@@ -79,7 +85,15 @@ impl World {
         let net = Net::new(chance.clone(), marks.clone(), trace.clone());
         let machine = |member, ended| machine(seed, &config, member, &chance, &marks, &trace, ended);
         let crew = Crew::start(config.members, trace.clone(), marks.clone(), machine);
-        let around = Surroundings { net: net.clone(), server: address(0), trace: trace.clone() };
+        let square = Square::default();
+        let around = Surroundings {
+            net: net.clone(),
+            server: address(0),
+            trace: trace.clone(),
+            witness,
+            square,
+            apps: config.apps,
+        };
         let mut rng = Rng::new(hash(seed, "people"));
         let clocks: Vec<SimClock> = (0..config.people).map(|_| SimClock::default()).collect();
         let person = |(number, clock): (u32, &SimClock)| {
@@ -116,6 +130,15 @@ impl World {
             }
         }
         hurting.await.context("the nemesis ended early")?;
+        for (copied, restored) in self.crew.rolled_back() {
+            let micros = |at: Duration| at.as_micros() as u64;
+            let line = RolledBack { copied: micros(copied), restored: micros(restored) };
+            self.around.witness.add(Line::RolledBack(line));
+        }
+        self.people.iter().for_each(|person| person.calls.end());
+        for person in &self.people {
+            until(&format!("{} has called", person.name), || person.calls.is_done()).await?;
+        }
         for person in &self.people {
             person.handset.tell(gomer_core::client::Event::CameOnline);
             self.open(person.number)?;
@@ -161,6 +184,11 @@ impl World {
         self.plan.faults.iter().any(|planned| fault(&planned.what))
     }
 
+    /// Whether somebody makes this call.
+    pub fn calls(&self, call: Call) -> bool {
+        self.plan.operations.iter().any(|operation| operation.act == Act::Call(call))
+    }
+
     fn cost(&self) -> Cost {
         let (requests, lost) = self.people.iter().fold((0, 0), |(sent, lost), person| {
             person.handset.look(|_, kept| (sent + kept.sent as u64, lost + kept.lost as u64))
@@ -171,6 +199,8 @@ impl World {
             syncs: self.crew.machines().map(|machine| machine.disk.syncs()).sum(),
             messages: NetSim::current().stat().msg_count,
             operations: self.plan.operations.len() as u64,
+            judged: 0,
+            undecided: 0,
             simulated_ms: clock::elapsed().as_millis() as u64,
             cpu_ms: 0,
         }
@@ -191,7 +221,7 @@ fn machine(
     Machine {
         address: address(member),
         disk,
-        clock: SimClock::default(),
+        clock: SimClock::marked(marks.clone()),
         trace: trace.clone(),
         seed: hash(seed, &name),
         config: config.clone(),

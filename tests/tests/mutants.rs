@@ -1,7 +1,7 @@
 //! The deliberate bugs that the simulator looks for are in the simulator's build only: not in the program that people
 //! run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What every program says that can have one; see `core/src/mutant.rs`.
 const MARKER: &[u8] = b"this program has deliberate bugs in it";
@@ -13,8 +13,8 @@ fn has_marker(path: &Path) -> bool {
 
 #[test]
 fn no_deliberate_bug_is_in_the_release_binary() {
-    let named = std::env::var_os("GOMER_BIN").map(PathBuf::from);
-    let path = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/gomer"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let path = root.join(std::env::var_os("GOMER_BIN").unwrap_or_else(|| "target/release/gomer".into()));
     if !path.exists() {
         eprintln!("{} is not there: build it with `cargo build --release -p gomer`", path.display());
         return;

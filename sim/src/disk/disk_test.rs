@@ -131,10 +131,10 @@ fn a_copy_put_back_forgets_what_came_after_it() {
     let disk = disk(1);
     let mut log = log(&disk);
     log.append(&entry(1), true).unwrap();
-    disk.copy();
+    disk.copy(Duration::from_secs(3));
     log.append(&entry(2), true).unwrap();
-    assert!(disk.put_copy_back());
-    assert!(!disk.put_copy_back(), "there is one copy");
+    assert_eq!(disk.put_copy_back(), Some(Duration::from_secs(3)));
+    assert_eq!(disk.put_copy_back(), None, "there is one copy");
     assert_eq!(found(&disk), Some((1, 1)));
 }
 

@@ -59,8 +59,8 @@ pub struct Trap {
 struct Platters {
     life: u64,
     stores: Vec<(MapLog, MapState)>,
-    /// A copy of all stores, for the day on which somebody puts it back.
-    copy: Option<Vec<(MapLog, MapState)>>,
+    /// A copy of all stores, for the day on which somebody puts it back, and when it was made.
+    copy: Option<(Duration, Vec<(MapLog, MapState)>)>,
     traps: Vec<Trap>,
     /// Syncs until one fails.
     fails: Option<u32>,
@@ -176,26 +176,22 @@ impl Disk {
         self.lock().rotten
     }
 
-    /// Copies all stores.
-    pub fn copy(&self) {
+    /// Copies all stores, at this time.
+    pub fn copy(&self, now: Duration) {
         let mut platters = self.lock();
         let mut copy = platters.stores.clone();
         // A copy of the files has what the system shows, synced or not.
         copy.iter_mut().for_each(|(log, _)| log.crash(Keep::All));
-        platters.copy = Some(copy);
+        platters.copy = Some((now, copy));
     }
 
-    /// Puts the copy back. Nobody may be using the disk.
-    pub fn put_copy_back(&self) -> bool {
+    /// Puts the copy back, and says when it was made. Nobody may be using the disk.
+    pub fn put_copy_back(&self) -> Option<Duration> {
         let mut platters = self.lock();
-        match platters.copy.take() {
-            Some(copy) => {
-                platters.life += 1;
-                platters.stores = copy;
-                true
-            }
-            None => false,
-        }
+        let (copied, copy) = platters.copy.take()?;
+        platters.life += 1;
+        platters.stores = copy;
+        Some(copied)
     }
 
     /// Ends everything that is wrong with it.

@@ -26,7 +26,7 @@ pub struct Crew {
     marks: Marks,
     /// Which process is to be started again when: member, how often it had ended, when.
     restarts: mpsc::UnboundedSender<(usize, u64, Duration)>,
-    rolled_back: Arc<Mutex<Vec<u32>>>,
+    rolled_back: Arc<Mutex<Vec<(Duration, Duration)>>>,
 }
 
 struct Unit {
@@ -81,8 +81,8 @@ impl Crew {
         self.units.iter().map(|unit| &unit.machine)
     }
 
-    /// The members whose disks were rolled back.
-    pub fn rolled_back(&self) -> Vec<u32> {
+    /// When the copies were made that took the place of disks, and when they did.
+    pub fn rolled_back(&self) -> Vec<(Duration, Duration)> {
         self.rolled_back.lock().expect(UNPOISONED).clone()
     }
 
@@ -115,10 +115,10 @@ impl Crew {
             self.end(member, "kill", "to replace the disk");
         }
         self.disk(member).crash(Loss::Nothing);
-        if self.disk(member).put_copy_back() {
+        if let Some(copied) = self.disk(member).put_copy_back() {
             self.marks.hit("disk rolled back");
             self.trace.note(&self.unit(member).machine.name, "rolled", "an older copy of the disk is back");
-            self.rolled_back.lock().expect(UNPOISONED).push(member);
+            self.rolled_back.lock().expect(UNPOISONED).push((copied, clock::elapsed()));
         }
         self.start_again(member, down);
     }

@@ -101,7 +101,7 @@ impl Nemesis {
             }
             What::FullDisk { member } => self.crew.disk(member).set_full(turn == Turn::Begin),
             What::RolledBack { member, down_ms } => match turn {
-                Turn::Begin => self.crew.disk(member).copy(),
+                Turn::Begin => self.crew.disk(member).copy(clock::elapsed()),
                 _ => self.crew.roll_back(member, Duration::from_millis(down_ms)),
             },
             What::Skew { member, millis } => {
@@ -143,7 +143,10 @@ impl Nemesis {
             What::Cut { link, to, from } => self.cut(link, to, from, turn == Turn::Begin),
             What::Flap { link, .. } => match turn {
                 Turn::Begin => {}
-                Turn::Flip(cut) => self.cut(link, true, true, cut),
+                Turn::Flip(cut) => {
+                    self.net.change(link, |line| line.flaps = u32::from(cut));
+                    self.cut(link, true, true, cut);
+                }
                 Turn::End => {}
             },
         }

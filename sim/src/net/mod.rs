@@ -43,6 +43,8 @@ pub struct Line {
     pub half_open: u32,
     /// How many faults stop what goes to the member, and what comes from it.
     pub cuts: (u32, u32),
+    /// How many of these are of a link that flaps.
+    pub flaps: u32,
 }
 
 /// Which way.

@@ -86,6 +86,9 @@ impl Net {
             return;
         }
         self.marks.hit("connection waited for a cut");
+        if line.borrow().flaps > 0 {
+            self.marks.hit("connection waited for a link that flaps");
+        }
         while line.borrow_and_update().is_cut(way) {
             if line.changed().await.is_err() {
                 return;

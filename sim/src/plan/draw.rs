@@ -4,7 +4,9 @@
 
 use gomer_core::rng::Rng;
 
-use super::{Act, Config, Effect, Fault, Link, Loss, Operation, Plan, What};
+use gomer_sim::history::Mischief;
+
+use super::{Act, Audience, Call, Config, Effect, Fault, Link, Loss, Operation, Plan, What};
 use crate::chance::hash;
 
 /// How large a plan is.
@@ -48,6 +50,7 @@ fn config(rng: &mut Rng, size: Size) -> Config {
         hurt_ms: if size == Size::Small { 20_000 } else { 60_000 },
         cut_power: rng.below(2) == 0,
         latency_us: (least, least + 1 + rng.below(5_000)),
+        mutant: None,
     }
 }
 
@@ -280,14 +283,25 @@ fn net(draw: &mut Draw<'_>) {
 
 fn operations(rng: &mut Rng, config: &Config, size: Size) -> Vec<Operation> {
     let count = if size == Size::Small { 400 } else { 2_000 };
+    let calls = calls(rng);
+    let weights: u64 = calls.iter().map(|(weight, _)| weight).sum();
     let mut operations: Vec<Operation> = Vec::with_capacity(count);
     for _ in 0..count {
         let act = match rng.below(100) {
-            0..=34 => Act::Post,
-            35..=64 => Act::Like,
-            65..=95 => Act::Edit,
-            96 | 97 => Act::Offline,
-            _ => Act::Online,
+            0..=21 => Act::Post,
+            22..=39 => Act::Like,
+            40..=57 => Act::Edit,
+            58 | 59 => Act::Offline,
+            60 | 61 => Act::Online,
+            _ => {
+                let mut at = rng.below(weights);
+                let drawn = calls.iter().find(|(weight, _)| {
+                    let here = at < *weight;
+                    at = at.saturating_sub(*weight);
+                    here
+                });
+                Act::Call(drawn.expect("what is below the sum is at one of them").1)
+            }
         };
         let at_ms = rng.below(config.hurt_ms);
         let person = rng.below(u64::from(config.people)) as u32;
@@ -295,6 +309,42 @@ fn operations(rng: &mut Rng, config: &Config, size: Size) -> Vec<Operation> {
     }
     operations.sort_by_key(|operation| operation.at_ms);
     operations
+}
+
+/// What is called in this run, and how much of it: as with faults, a coin says whether a kind is there at all.
+fn calls(rng: &mut Rng) -> Vec<(u64, Call)> {
+    let mut calls = vec![
+        (10, Call::Publish(Audience::Public)),
+        (12, Call::Change),
+        (14, Call::Read),
+        (3, Call::Home),
+        (3, Call::Posts),
+    ];
+    let kinds: [(u64, &[(u64, Call)]); 6] = [
+        (70, &[(10, Call::ChangeIf)]),
+        (60, &[(4, Call::Delete)]),
+        (60, &[(3, Call::Publish(Audience::Followers)), (3, Call::Publish(Audience::OnlyMe))]),
+        (60, &[(6, Call::Like), (4, Call::Unlike)]),
+        (40, &[(2, Call::Follow), (2, Call::Unfollow), (1, Call::Block), (2, Call::Unblock)]),
+        (
+            40,
+            &[
+                (1, Call::Mischief(Mischief::TokenChanged)),
+                (1, Call::Mischief(Mischief::TokenOfAnotherApp)),
+                (1, Call::Mischief(Mischief::IdOfAnotherApp)),
+                (1, Call::Mischief(Mischief::CursorChanged)),
+                (1, Call::Mischief(Mischief::CursorOfAnotherUser)),
+                (1, Call::Mischief(Mischief::CursorOfAnotherApp)),
+                (1, Call::Mischief(Mischief::OtherBody)),
+            ],
+        ),
+    ];
+    for (percent, kind) in kinds {
+        if rng.below(100) < percent {
+            calls.extend(kind);
+        }
+    }
+    calls
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The plan of a run: plain data, drawn entirely before the run begins, saved and read as JSON. Whoever takes
 //! one thing out of it has the same run without that thing.
 //!
-//! Reading order: here (what a plan says), [`fault`] (what can go wrong), [`draw`] (how it is drawn).
+//! Reading order: here (what a plan says), [`fault`] (what can go wrong), [`gomer_sim::workload`] (what people
+//! do), [`draw`] (how it is drawn).
 
 pub mod draw;
 pub mod fault;
@@ -10,6 +11,7 @@ use gomer_core::ring::fixed::MEMBERS_MAX;
 use serde::{Deserialize, Serialize};
 
 pub use fault::{Effect, Fault, Link, Loss, What};
+pub use gomer_sim::workload::{Act, Audience, Call, Operation};
 
 /// All that a run does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,34 +51,9 @@ pub struct Config {
     pub cut_power: bool,
     /// What every packet takes, in microseconds: at least, at most.
     pub latency_us: (u64, u64),
-}
-
-/// One thing that somebody does at a time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Operation {
-    /// When, in milliseconds since the hurting began.
-    pub at_ms: u64,
-    /// Who.
-    pub person: u32,
-    /// What.
-    #[serde(rename = "do")]
-    pub act: Act,
-    /// Which one of those that there are by then, modulo their number.
-    #[serde(default)]
-    pub pick: u64,
-}
-
-/// What people do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "they say it themselves")]
-pub enum Act {
-    Post,
-    Edit,
-    Like,
-    Offline,
-    Online,
+    /// The deliberate bug that every member has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutant: Option<String>,
 }
 
 impl Plan {

@@ -22,6 +22,7 @@ pub fn all() -> Vec<Step> {
         Step::cargo("tour", "test -p gomer-tests --test tour").tests().tool(&CURL).after("release"),
         Step::cargo("simulator", "sim soak --seeds 1..201 --small"),
         Step::cargo("determinism", "sim meta --seeds 1..21 --small"),
+        Step::cargo("mutants", "sim mutants --known --table docs/reference/promises.md"),
         Step::cargo("licences", "deny --all-features check bans licenses sources").tool(&CARGO_DENY),
         Step::tool_run("book", "mdbook", "build docs").tool(&MDBOOK),
         Step::cargo("advisories", "deny --all-features check advisories").tool(&CARGO_DENY).full(),
