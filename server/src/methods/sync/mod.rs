@@ -119,13 +119,13 @@ struct Pull {
 struct Changes {
     /// What changed.
     items: Vec<Item>,
+    /// Up to where the cursor covers the caller's own profile, once it does: goes with what is queued from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known: Option<KnownRoot>,
     /// Where the next page begins. Hand it back as it is.
     cursor: String,
     /// Whether this was all there is. Only then is what the phone holds a state that the server had.
     end: bool,
-    /// Up to where the cursor covers the caller's own profile, once it does: goes with what is queued from then on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    known: Option<KnownRoot>,
 }
 
 impl Changes {
