@@ -38,6 +38,8 @@ pub struct Start {
     data: PathBuf,
     args: Vec<String>,
     env: Vec<(String, String)>,
+    /// What the program is started by: it and its first arguments, before `gomer` itself.
+    through: Vec<String>,
 }
 
 impl Start {
@@ -45,7 +47,13 @@ impl Start {
     pub fn new(data: &Path) -> Start {
         let free = "127.0.0.1:0".to_owned();
         let args = vec!["--listen".to_owned(), free.clone(), "--admin-listen".to_owned(), free];
-        Start { data: data.to_owned(), args, env: Vec::new() }
+        Start { data: data.to_owned(), args, env: Vec::new(), through: Vec::new() }
+    }
+
+    /// Started by a program that replaces itself with what its last arguments name, like `env` or `sh -c 'exec "$0" "$@"'`.
+    pub fn through(mut self, words: &[&str]) -> Start {
+        self.through.extend(words.iter().map(|word| (*word).to_owned()));
+        self
     }
 
     /// More arguments of `gomer serve`.
@@ -65,12 +73,24 @@ impl Start {
         self.attempt().unwrap_or_else(|(status, log)| panic!("gomer ended with {status}\n{log}"))
     }
 
+    fn command(&self) -> Command {
+        let program = program();
+        let Some((first, rest)) = self.through.split_first() else { return program };
+        let mut command = Command::new(first);
+        command.args(rest).arg(program.get_program());
+        for (name, _) in program.get_envs() {
+            command.env_remove(name);
+        }
+        command
+    }
+
     /// Starts it and waits until it is ready or has ended; then its status and its log.
     pub fn attempt(self) -> Result<Gomer, (ExitStatus, String)> {
         std::fs::create_dir_all(&self.data).expect("a test can make its data directory");
         let log = self.data.with_extension("log");
         let stderr = File::options().create(true).append(true).open(&log).expect("a test can write a log");
-        let mut child = program()
+        let mut child = self
+            .command()
             .arg("serve")
             .arg("--data")
             .arg(&self.data)

@@ -1,6 +1,7 @@
 //! How the process ends.
 
 use std::fmt;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Exit codes of the contract.
@@ -40,7 +41,7 @@ impl End {
 
     /// Says why on standard error, and gives the code.
     pub fn report(self) -> ExitCode {
-        eprintln!("gomer: {}", self.why);
+        say(&self.why);
         ExitCode::from(self.code as u8)
     }
 }
@@ -53,6 +54,12 @@ impl fmt::Display for End {
 
 /// Ends the process now: its data in memory is not trusted any more. What was answered is on disk.
 pub fn end_at_once(why: &str) -> ! {
-    eprintln!("gomer: {why}; the process ends, nothing that was answered is lost");
+    say(&format!("{why}; the process ends, nothing that was answered is lost"));
     std::process::exit(Exit::Disk as i32)
+}
+
+/// Says it on standard error, if that takes it: it may be a file on the very disk that is full, and the exit code
+/// must tell all the same.
+pub fn say(what: &str) {
+    let _ = writeln!(std::io::stderr(), "gomer: {what}");
 }

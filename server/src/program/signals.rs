@@ -4,7 +4,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tokio::sync::oneshot;
 
-use super::exit::{End, Exit};
+use super::exit::{End, Exit, say};
 
 /// Waits for signals on a thread of its own. The receiver is told of the first one.
 pub fn listen() -> Result<oneshot::Receiver<&'static str>, End> {
@@ -21,7 +21,7 @@ pub fn listen() -> Result<oneshot::Receiver<&'static str>, End> {
                     let _ = first.send(name);
                 }
                 None => {
-                    eprintln!("gomer: {name} once more: ending at once; nothing that was answered is lost");
+                    say(&format!("{name} once more: ending at once; nothing that was answered is lost"));
                     std::process::exit(0);
                 }
             }
