@@ -1,8 +1,11 @@
 //! `gomer bench` as scripts use it: keys, errors, exit codes. What it measures is not looked at: a test's machine is busy.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use gomer_tests::process::run;
+use gomer_tests::process::{program, run};
+use gomer_tests::{Dir, wait_for, wait_until};
 use serde_json::Value;
 
 const KEYS: &str = "bench seconds connections members inProcess ops errors opsPerSecond p50Us p99Us p999Us \
@@ -36,6 +39,41 @@ fn compared(report: &Value) {
     for key in ["serverCpuUsPerOp", "rssBytes", "cpuRatioToHello"] {
         let there = report[key].as_f64().is_some_and(|figure| figure > 0.0);
         assert!(there || !cfg!(target_os = "linux"), "{key}: {report}");
+    }
+}
+
+/// A measurement that is broken off leaves neither a directory nor a server behind.
+#[test]
+fn a_signal_takes_the_directory_and_the_servers_with_it() {
+    for signal in ["INT", "TERM"] {
+        let dir = Dir::new("bench");
+        let mut child = program()
+            .args(["bench", "graph", "--seconds", "60", "--connections", "2"])
+            .env("TMPDIR", dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let entries = |at: &Path| {
+            let entries = std::fs::read_dir(at).into_iter().flatten().flatten();
+            entries.map(|entry| entry.path()).collect::<Vec<_>>()
+        };
+        let pid: u32 = wait_for("a server under measurement", || {
+            let files = entries(dir.path()).into_iter().flat_map(|measured| entries(&measured));
+            let names = files.filter_map(|file| file.file_name()?.to_str().map(str::to_owned));
+            names.filter_map(|name| name.strip_prefix("running-")?.parse().ok()).next()
+        });
+        let sent = Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status();
+        assert!(sent.is_ok_and(|status| status.success()));
+        let status = wait_for("the end", || child.try_wait().expect("a child can be asked"));
+        assert_eq!(status.code(), Some(1), "{signal}");
+        assert_eq!(entries(dir.path()), Vec::<PathBuf>::new(), "{signal}");
+        wait_until("the server's end", || {
+            // One that has ended and is not yet taken note of is a zombie.
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z'))
+        });
     }
 }
 

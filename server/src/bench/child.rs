@@ -9,6 +9,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::Value;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::program::exit::{End, Exit};
 
@@ -21,7 +23,7 @@ impl TempDir {
         let mut random = [0; 8];
         getrandom::fill(&mut random)
             .map_err(|error| End::new(Exit::Failed, format!("no randomness from the system: {error}")))?;
-        let name = format!("gomer-bench-{:016x}", u64::from_le_bytes(random));
+        let name = format!("{}{:016x}", names_begin(), u64::from_le_bytes(random));
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path)
             .map_err(|error| End::new(Exit::Failed, format!("{}: {error}", path.display())))?;
@@ -34,6 +36,37 @@ impl TempDir {
     }
 }
 
+/// What the names of this process's directories begin with.
+fn names_begin() -> String {
+    format!("gomer-bench-{}-", std::process::id())
+}
+
+/// Has SIGINT and SIGTERM end the servers and remove the directories, as a good end does, and then the process.
+pub fn clean_up_on_signals() -> Result<(), End> {
+    let failed =
+        |error: std::io::Error| End::new(Exit::Failed, format!("signals cannot be watched: {error}"));
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(failed)?;
+    let watch = move || {
+        if signals.forever().next().is_some() {
+            let entries = std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
+            let own = entries.filter(|it| it.file_name().to_string_lossy().starts_with(&names_begin()));
+            for dir in own.map(|entry| entry.path()) {
+                let files = std::fs::read_dir(&dir).into_iter().flatten().flatten().map(|it| it.file_name());
+                let pids =
+                    files.filter_map(|it| it.to_string_lossy().strip_prefix(RUNNING).map(str::to_owned));
+                let _ = Command::new("kill").arg("-KILL").args(pids).stderr(Stdio::null()).status();
+                let _ = std::fs::remove_dir_all(dir);
+            }
+            std::process::exit(Exit::Failed as i32);
+        }
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(watch).map_err(failed)?;
+    Ok(())
+}
+
+/// What the name of the file begins with that stands for a server as long as it runs; its pid is the rest.
+const RUNNING: &str = "running-";
+
 impl Drop for TempDir {
     fn drop(&mut self) {
         // What cannot be removed is left to whoever cleans the system's temporary files.
@@ -45,6 +78,8 @@ impl Drop for TempDir {
 pub struct Server {
     child: Child,
     log: PathBuf,
+    /// There as long as it runs.
+    running: PathBuf,
     /// What it said when it was ready.
     ready: Value,
     /// Held open: a bare server ends when it is closed.
@@ -81,7 +116,9 @@ impl Server {
         command.args(args).current_dir(dir).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().map_err(|error| failed("the server cannot be started", error))?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take().expect("it was asked for"));
-        let mut server = Server { child, log, ready: Value::Null, _stdin: stdin };
+        let running = dir.join(format!("{RUNNING}{}", child.id()));
+        let mut server = Server { child, log, running, ready: Value::Null, _stdin: stdin };
+        File::create(&server.running).map_err(|error| failed("a file for the server", error))?;
         let (said, heard) = mpsc::channel();
         std::thread::spawn(move || {
             let mut line = String::new();
@@ -124,6 +161,7 @@ impl Server {
         // Both fail only when it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let _ = std::fs::remove_file(&self.running);
     }
 
     /// The end of its log.

@@ -116,6 +116,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), End> {
     if usage::cpu(std::process::id()).is_none() {
         eprintln!("gomer: {}", usage::NO_PROC);
     }
+    child::clean_up_on_signals()?;
     let reports = (scenario.run)(&options)?;
     let text = if matches.get_flag("json") {
         reports.iter().map(|report| report.json() + "\n").collect::<String>()
