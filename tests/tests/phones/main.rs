@@ -96,7 +96,8 @@ fn a_crowd_a_kill_and_nothing_acknowledged_is_missing() {
     for phone in &mut phones {
         phone.sync();
     }
-    let before = crowd.work(&api, 5_000, None);
+    // With the half of the next that is sent before the kill: 10,000 requests.
+    let before = crowd.work(&api, 7_500, None);
     for phone in &mut phones {
         phone.sync();
     }
