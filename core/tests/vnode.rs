@@ -9,6 +9,9 @@ use gomer_core::fault::Fault;
 use gomer_core::id::{Id, LinkType, NodeType, Position, Root, RootKind, Section, StreamId};
 use gomer_core::rows::entry::Activity;
 use gomer_core::rows::node::Flags;
+use gomer_core::shard::last_stamp;
+use gomer_core::store::map::{MapLog, MapState};
+use gomer_core::time::Time;
 use gomer_core::vnode::command::{Done, Known, OpKey, Operation, Precondition, Step, Write};
 use gomer_core::vnode::query::{Answer, DeltaFrom, DeltaItem, DeltaPage, Query};
 
@@ -341,6 +344,21 @@ fn a_root_that_was_deleted_and_forgotten_is_not_made_again_from_an_old_queue() {
     world.jump(Duration::from_secs(31 * 24 * 3_600));
     world.jump(Duration::from_secs(3_601));
     assert_eq!(world.write(create()), Err(Fault::Expired));
+}
+
+#[test]
+fn the_last_stamp_of_a_store_is_told_before_anything_runs_on_it() {
+    let mut world = World::new(2);
+    let stamp = |world: &World| last_stamp(&world.log, &world.state, world.partitions.all()).unwrap();
+    let (ann, started) = (world.id(), world.now.wall);
+    assert_eq!(stamp(&world), started, "a group of one opens an era when it starts");
+    world.now.wall = world.now.wall + Duration::from_secs(7 * 24 * 3_600);
+    let id = world.id();
+    let write = Write::new(APP, Root::profile(ann), ann).op(create(id, ann));
+    world.write(write).unwrap();
+    assert_eq!(stamp(&world), world.now.wall, "it stands in the log alone, or in the rows");
+    let unused = World::new(2).partitions.all();
+    assert_eq!(last_stamp(&MapLog::default(), &MapState::default(), unused), Ok(Time::ZERO));
 }
 
 #[test]

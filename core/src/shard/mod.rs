@@ -13,6 +13,7 @@ mod input;
 mod reads;
 mod receiving;
 mod sending;
+mod stamp;
 mod vnode;
 mod waiting;
 
@@ -35,6 +36,7 @@ use crate::vnode::snapshot::Transfer;
 
 pub use input::{Effect, Input, Message, PeerMessage, ReadPermit, Ticket};
 use sending::{Offer, Sendings};
+pub use stamp::last_stamp;
 use vnode::Vnode;
 pub use waiting::WRITE_WAIT;
 

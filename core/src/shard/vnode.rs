@@ -857,7 +857,7 @@ fn grows(op: &Operation) -> bool {
 }
 
 /// The group of a partition. Zero is left free: some log stores reserve it.
-fn group_id(partition: Partition) -> GroupId {
+pub(super) fn group_id(partition: Partition) -> GroupId {
     GroupId(u64::from(partition.0) + 1)
 }
 

@@ -21,7 +21,10 @@ use gomer::store::cluster::refuse_clustered;
 use gomer::store::dir::{DataDir, DirFault, Format};
 use gomer::store::log::LogSettings;
 use gomer::store::reserve::Reserve;
+use gomer_core::ring::partition::META;
+use gomer_core::shard::last_stamp;
 use gomer_core::store::StoreFault;
+use gomer_core::time::Time;
 use gomer_net::cluster::Cluster;
 use gomer_net::edges::Entropy;
 use gomer_net::http::{Drain, Front, Limits};
@@ -154,6 +157,15 @@ async fn start_member(settings: &Settings, dir: &DataDir) -> Result<(Member, Opt
         shards.push(dir.open_shard(shard, LogSettings::default(), settings.cache_bytes).map_err(dir_end)?);
     }
     let meta = dir.open_meta(LogSettings::default(), META_CACHE_BYTES).map_err(dir_end)?;
+    let edges = edges::real();
+    if settings.peers.is_none() {
+        let mut last = last_stamp(&meta.0, &meta.1, [META]).map_err(|fault| store_end(dir, fault))?;
+        for (log, state) in &shards {
+            let partitions = MemberConfig::new(1).partitions.all();
+            last = last.max(last_stamp(log, state, partitions).map_err(|fault| store_end(dir, fault))?);
+        }
+        check_clock(edges.clock.now().wall, last, settings.accept_clock)?;
+    }
     let (head, _) = format.incarnation.split_first_chunk().expect("an incarnation has 16 bytes");
     let peer = u64::from_le_bytes(*head).max(1);
     let config = MemberConfig::new(peer);
@@ -161,7 +173,7 @@ async fn start_member(settings: &Settings, dir: &DataDir) -> Result<(Member, Opt
         let member = join::start(peers, config, shards, meta, file.clone(), dir).await?;
         return Ok((member, Some(tokio::spawn(join::keep_tide(file)))));
     }
-    let started = Member::start(config, edges::real(), shards, meta).await;
+    let started = Member::start(config, edges, shards, meta).await;
     Ok((started.map_err(|fault| store_end(dir, fault))?, None))
 }
 
@@ -174,6 +186,23 @@ pub(super) fn store_end(dir: &DataDir, fault: StoreFault) -> End {
         }
         StoreFault::Io(_) | StoreFault::Full => End::new(Exit::Disk, fault.to_string()),
     }
+}
+
+/// A lone member has nobody to ask the time. A clock that is wrong by years would end every session and grant,
+/// forget every deletion, and stamp what is written until its day comes; so one that is a day ahead of the last
+/// write is believed only if somebody says so.
+fn check_clock(now: Time, last: Time, accepted: bool) -> Result<(), End> {
+    let ahead = now.since(last);
+    if last == Time::ZERO || ahead < CLOCK_AHEAD_MAX || accepted {
+        return Ok(());
+    }
+    let days = ahead.as_secs() / (24 * 60 * 60);
+    let why = format!(
+        "the clock says {now}, and the last write here was at {last}, {days} days before. If the clock is wrong, set it: \
+         sessions, grants and deletions would run out by it. If this server was stopped that long, or its data is a copy \
+         from then, start it once with --accept-clock"
+    );
+    Err(End::new(Exit::Refused, why))
 }
 
 fn make_host(settings: &Settings, cluster: Cluster, dir: &DataDir) -> Result<Arc<Host>, End> {
@@ -296,5 +325,29 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How soon a first start that was refused is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// How far the clock may be ahead of the last write.
+const CLOCK_AHEAD_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 const SPACE_EVERY: Duration = Duration::from_secs(2);
 const META_CACHE_BYTES: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_a_day_ahead_of_the_last_write_takes_a_word() {
+        let last = Time::from_millis(1_795_456_500_000);
+        let day = Duration::from_secs(24 * 60 * 60);
+        let second = Duration::from_secs(1);
+        for fine in [last, last + second, last + (day - second), last - day, last - 3_000 * day] {
+            assert!(check_clock(fine, last, false).is_ok(), "{fine}");
+        }
+        assert!(check_clock(last, Time::ZERO, false).is_ok(), "a new store");
+        for ahead in [day, 10 * 365 * day] {
+            let end = check_clock(last + ahead, last, false).unwrap_err();
+            assert_eq!(end.code, Exit::Refused);
+            assert!(end.why.contains("--accept-clock") && end.why.contains("days"), "{}", end.why);
+            assert!(check_clock(last + ahead, last, true).is_ok());
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What can be configured: one table, from which flags, environment, file, help and checks follow.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -95,6 +95,12 @@ pub const KEYS: &[Key] = &[
         is_auto_or_switch,
         "Make an app with sample people when the store is new; auto: if nobody else can connect",
     ),
+    key(
+        "accept_clock",
+        "false",
+        is_switch,
+        "Start although the clock is a day or more ahead of the last write: this server was stopped that long",
+    ),
     key("drain_s", "30", is_seconds, "Longest that running requests may take after SIGTERM, in seconds"),
     key("shards", "0", is_shards, "Threads for data, fixed when the store is made; 0: one per core"),
     key("reserve_mb", "256", is_number, "Below so much free space client writes are refused, in MiB"),
@@ -112,6 +118,12 @@ pub const KEYS: &[Key] = &[
         "",
         is_relay,
         "Mail relay, like 127.0.0.1:25, reached without TLS; empty: mails are files in DATA/outbox",
+    ),
+    key(
+        "smtp.insecure_relay",
+        "false",
+        is_switch,
+        "Hand mails to a relay on another machine without TLS: whoever sees the network reads the codes in them",
     ),
     key("smtp.from", "no-reply@localhost", is_sender, "Address that mails are from"),
     key("log.format", "auto", is_log_format, "text, json, or auto: text on a terminal"),
@@ -143,6 +155,8 @@ pub struct Settings {
     pub peers: Option<PeerSettings>,
     /// Whether to make the sample app.
     pub demo: bool,
+    /// Whether a clock that is far ahead of the last write is right.
+    pub accept_clock: bool,
     /// Longest drain.
     pub drain: Duration,
     /// Threads for data of a new store.
@@ -181,6 +195,15 @@ impl Settings {
             );
             return Err(End::new(Exit::Usage, why));
         }
+        let relay = text("smtp.relay");
+        if !relay.is_empty() && !is_on_this_machine(relay) && text("smtp.insecure_relay") != "true" {
+            let why = format!(
+                "smtp.relay: {relay} is not on this machine, and there is no TLS to it: the codes in mails sign people in, and \
+                 could be read on the way. Run a relay on this machine that knows the other one, or say --smtp-insecure-relay \
+                 if the network is yours"
+            );
+            return Err(End::new(Exit::Usage, why));
+        }
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
         let limits = Limits {
             connections_max: number("limits.connections") as usize,
@@ -198,6 +221,7 @@ impl Settings {
                 "auto" => alone,
                 said => said == "true",
             },
+            accept_clock: text("accept_clock") == "true",
             drain: Duration::from_secs(number("drain_s")),
             shards: match number("shards") {
                 0 => cores.min(64),
@@ -246,6 +270,13 @@ fn is_relay(text: &str) -> Result<(), String> {
     } else {
         Err(format!("`{text}` is not a host with a port, like 127.0.0.1:25"))
     }
+}
+
+/// Whether a relay's host is this machine, whatever names may lead to.
+fn is_on_this_machine(relay: &str) -> bool {
+    let host = relay.rsplit_once(':').map_or(relay, |(host, _)| host);
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.map_or(host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
 }
 
 fn is_sender(text: &str) -> Result<(), String> {
@@ -344,6 +375,22 @@ mod tests {
         ] {
             let key = KEYS.iter().find(|key| key.name == name).unwrap();
             assert!((key.check)(bad).is_err(), "{name} = {bad}");
+        }
+    }
+
+    #[test]
+    fn mail_leaves_this_machine_without_tls_only_at_a_word() {
+        let with = |args: &[(&str, &str)]| Settings::of(&Sources::of_flags(args));
+        for here in ["127.0.0.1:25", "127.8.0.9:25", "localhost:2525", "[::1]:25", ""] {
+            assert!(with(&[("smtp.relay", here)]).is_ok(), "{here}");
+        }
+        for there in
+            ["10.0.0.1:25", "mail.example:25", "localhost.example:25", "[2001:db8::1]:25", "0.0.0.0:25"]
+        {
+            let end = with(&[("smtp.relay", there)]).unwrap_err();
+            assert_eq!(end.code, Exit::Usage, "{there}");
+            assert!(end.why.contains("--smtp-insecure-relay"), "{}", end.why);
+            assert!(with(&[("smtp.relay", there), ("smtp.insecure_relay", "true")]).is_ok(), "{there}");
         }
     }
 
