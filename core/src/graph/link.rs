@@ -17,6 +17,10 @@ use crate::time::Time;
 /// Most bytes of a link's data.
 pub const LINK_DATA_BYTES_MAX: usize = 16 * 1024;
 
+/// Most links of one list. A root may have ten million rows; a link has three (its slot, its place in the list, its place
+/// among the changes), and nothing else of a root grows without being trimmed or counted elsewhere.
+pub const LIST_LINKS_MAX: u64 = 10_000_000 / 3;
+
 /// Which part of a list is wanted, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LinkWindow {
@@ -125,10 +129,11 @@ pub fn put(txn: &mut Txn<'_>, edit: &Edit, put: PutLink<'_>) -> Result<Done, Ref
     let link = Link { rev: edit.position, section: put.section, data: put.data.to_owned() };
     let Some(old) = read(txn, edit.place, put.ty, put.to)? else {
         let time = put.time.unwrap_or(edit.time);
+        // First of all: it may refuse.
+        recount(txn, edit, put.ty, put.section, 1)?;
         edit.unbury(txn, row)?;
         txn.put_new(slot_key(edit.place, put.ty, put.to), &LinkSlot { time });
         txn.put_new(order_key(edit.place, put.ty, time, put.to), &link);
-        recount(txn, edit, put.ty, put.section, 1)?;
         edit.touch(txn, row, put.section, None)?;
         return Ok(Done::Created(edit.position));
     };
@@ -183,12 +188,58 @@ fn recount(
     ty: LinkType,
     section: Section,
     delta: i64,
-) -> Result<(), StoreFault> {
+) -> Result<(), Refused> {
     let key = count_key(edit.place, ty);
     let old = txn.row::<LinkCount>(&key)?;
     let count = old.map_or(0, |old| old.count).checked_add_signed(delta).ok_or_else(|| {
         StoreFault::Corrupt(format!("the count of {ty:?} would fall below zero: it and its list disagree"))
     })?;
+    if delta > 0 && count > LIST_LINKS_MAX {
+        return Err(Fault::TooLarge("3,333,333 links in a list").into());
+    }
     edit.touch(txn, RowRef::Count(ty), section, old.map(|old| (old.section, old.rev)))?;
-    txn.put(key, &LinkCount { count, rev: edit.position, section })
+    Ok(txn.put(key, &LinkCount { count, rev: edit.position, section })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{AppId, Partition, Root};
+    use crate::store::StateStore;
+    use crate::store::map::MapState;
+
+    const FOLLOWED_BY: LinkType = LinkType(2);
+
+    #[test]
+    fn a_list_that_is_full_takes_no_more_and_gives_up_what_it_has() {
+        let place = Place { partition: Partition(0), app: AppId(1), root: Root::profile(Id::NIL) };
+        let edit = |position| Edit {
+            place,
+            position: Position(position),
+            time: Time::from_millis(position),
+            op: Id::NIL,
+            known: None,
+        };
+        let link = |n: u8| PutLink {
+            ty: FOLLOWED_BY,
+            to: Id::from_bytes([n; 16]),
+            section: Section::INVERSE,
+            time: None,
+            data: "",
+        };
+        let base = MapState::new().snapshot().unwrap();
+        let mut txn = Txn::new(&base);
+        put(&mut txn, &edit(1), link(1)).unwrap();
+        // As if all but one were there: the count is what is looked at.
+        let nearly = LinkCount { count: LIST_LINKS_MAX - 1, rev: Position(1), section: Section::INVERSE };
+        txn.put(count_key(place, FOLLOWED_BY), &nearly).unwrap();
+        put(&mut txn, &edit(2), link(2)).unwrap();
+        let refused = put(&mut txn, &edit(3), link(3)).unwrap_err();
+        assert!(matches!(refused, Refused::Rule(Fault::TooLarge(_))), "{refused:?}");
+        // What is there may be put again; what goes makes room.
+        assert!(!put(&mut txn, &edit(4), link(2)).unwrap().changed());
+        delete(&mut txn, &edit(5), FOLLOWED_BY, link(1).to).unwrap();
+        assert_eq!(count(&txn, place, FOLLOWED_BY).unwrap(), LIST_LINKS_MAX - 1);
+        put(&mut txn, &edit(6), link(4)).unwrap();
+    }
 }
