@@ -15,7 +15,7 @@ use crate::time::Time;
 use crate::vnode::command::{Done, OpKey};
 
 use super::command::{AppState, KeyKind, MetaCommand, is_app_name};
-use super::rows::{app, counter, key, operator, role, settings, touched, types};
+use super::rows::{app, counter, key, named, operator, role, settings, touched, types};
 
 /// Refused, or done.
 type Verdict = Result<Result<Done, Fault>, StoreFault>;
@@ -213,7 +213,7 @@ impl Applying<'_, '_> {
 
     fn put_role(&mut self, id: AppId, if_rev: Option<Position>, name: &str, methods: &[String]) -> Verdict {
         let Some(app) = self.app(id)? else { refuse!(Fault::Absent) };
-        let at = role::key(id, name);
+        let at = named::key::<role::Role>(id, name);
         let old: Option<role::Role> = self.txn.row(&at)?;
         let old_rev = old.as_ref().map_or(Position::ZERO, |old| old.rev);
         if old.as_ref().is_some_and(|old| old.methods == methods) {
@@ -222,7 +222,7 @@ impl Applying<'_, '_> {
         if if_rev.is_some_and(|rev| rev != old_rev) {
             refuse!(Fault::Stale(old_rev));
         }
-        if old.is_none() && self.keys_under(&role::prefix(id))?.len() >= role::ROLES_MAX {
+        if old.is_none() && self.keys_under(&named::prefix::<role::Role>(id))?.len() >= role::ROLES_MAX {
             refuse!(Fault::TooLarge("256 roles an app"));
         }
         let row = role::Role { methods: methods.to_vec(), rev: self.position };
@@ -236,7 +236,7 @@ impl Applying<'_, '_> {
 
     fn put_type(&mut self, id: AppId, if_rev: Option<Position>, name: &str, json: &str) -> Verdict {
         let Some(app) = self.app(id)? else { refuse!(Fault::Absent) };
-        let at = types::key(id, name);
+        let at = named::key::<types::TypeDecl>(id, name);
         let old: Option<types::TypeDecl> = self.txn.row(&at)?;
         let old_rev = old.as_ref().map_or(Position::ZERO, |old| old.rev);
         if old.as_ref().is_some_and(|old| old.json == json) {

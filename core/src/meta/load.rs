@@ -10,7 +10,7 @@ use crate::rows::key::after_prefix;
 use crate::rows::{Row, get, unseal};
 use crate::store::{Direction, StateRead, StoreFault};
 
-use super::rows::{app, key, operator, role, settings, touched, types};
+use super::rows::{app, key, named, operator, role, settings, touched, types};
 use super::state::{App, Key, MetaState, Role, TypeDecl};
 
 /// Reads the whole metadata.
@@ -100,13 +100,17 @@ fn read_app(rows: &dyn StateRead, id: AppId) -> Result<Option<App>, StoreFault> 
         app.keys.insert(key::read_key(at)?.1, Key { kind, name, hash, revoked, created, rev });
         Some(())
     })?;
-    each(rows, &role::prefix(id), |at, row: role::Role| {
-        app.roles.insert(role::read_key(at)?.1.to_owned(), Role { methods: row.methods, rev: row.rev });
+    each(rows, &named::prefix::<role::Role>(id), |at, row: role::Role| {
+        app.roles.insert(
+            named::read_key::<role::Role>(at)?.1.to_owned(),
+            Role { methods: row.methods, rev: row.rev },
+        );
         Some(())
     })?;
-    each(rows, &types::prefix(id), |at, row: types::TypeDecl| {
+    each(rows, &named::prefix::<types::TypeDecl>(id), |at, row: types::TypeDecl| {
         let types::TypeDecl { number, json, rev } = row;
-        app.types.insert(types::read_key(at)?.1.to_owned(), TypeDecl { number, json, rev });
+        app.types
+            .insert(named::read_key::<types::TypeDecl>(at)?.1.to_owned(), TypeDecl { number, json, rev });
         Some(())
     })?;
     Ok(Some(app))

@@ -18,6 +18,7 @@
 pub mod app;
 pub mod counter;
 pub mod key;
+pub mod named;
 pub mod operator;
 pub mod role;
 pub mod settings;
