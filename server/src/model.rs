@@ -28,6 +28,12 @@ pub const MEDIA: NodeType = NodeType(60);
 pub const PHOTO: NodeType = NodeType(61);
 /// An album; in its own root, with the root's id.
 pub const ALBUM: NodeType = NodeType(62);
+/// A reply; in its own root, with the root's id.
+pub const REPLY: NodeType = NodeType(21);
+/// How many replies a post or a reply has; in its root.
+pub const REPLY_COUNT: NodeType = NodeType(22);
+/// Which kinds of notifications a profile wants; in its root.
+pub const NOTIFICATION_PREFERENCES: NodeType = NodeType(23);
 
 /// Me to whom I follow.
 pub const FOLLOWS: LinkType = LinkType(1);
@@ -79,6 +85,8 @@ pub const SHOWN_IN: LinkType = LinkType(65);
 pub const HOLDS: LinkType = LinkType(66);
 /// The inverse, in the photo's root.
 pub const HELD_BY: LinkType = LinkType(67);
+/// Me to notifications that I read one by one.
+pub const READ_NOTIFICATIONS: LinkType = LinkType(25);
 
 /// The home timeline, in the follower's root.
 pub const HOME: StreamId = StreamId(1);
@@ -96,6 +104,12 @@ pub const MESSAGES: StreamId = StreamId(20);
 pub const PHOTOS: StreamId = StreamId(60);
 /// Albums that a profile made, in its root.
 pub const ALBUMS: StreamId = StreamId(61);
+/// Replies to a post or a reply, in its root.
+pub const REPLIES: StreamId = StreamId(21);
+/// What somebody is told of, in their root; its mark is how far they have seen it.
+pub const NOTIFICATIONS: StreamId = StreamId(22);
+/// Has a mark and no entries: up to where somebody has read what they are told of.
+pub const NOTIFICATIONS_READ: StreamId = StreamId(23);
 
 /// Who joined the app, in its directory's root.
 pub const DIRECTORY: StreamId = StreamId(5);

@@ -10,6 +10,7 @@ use gomer_core::vnode::query::{LinkPlace, LinkView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::methods::notification::notice::{self, Kind};
 use crate::methods::profile::relation::{Known, Relation, relation, relations};
 use crate::methods::profile::ties;
 use crate::methods::profile::view::{People, Profile};
@@ -119,6 +120,8 @@ async fn delete(call: Call, args: Other) -> Result<Reply<Relation>, Stop> {
             vec![
                 Operation::DeleteLink { ty: FOLLOWED_BY, to: me },
                 Operation::DeleteLink { ty: REQUESTED_BY, to: me },
+                notice::retract(Kind::Follow, me, Root::profile(other)),
+                notice::retract(Kind::FollowRequest, me, Root::profile(other)),
             ],
         ));
     call.write(write, after).await
@@ -150,6 +153,7 @@ async fn accept(call: Call, args: Other) -> Result<Reply<Relation>, Stop> {
                 vec![
                     Operation::DeleteLink { ty: REQUESTED, to: me },
                     put(FOLLOWS, me, Section::PUBLIC, String::new()),
+                    notice::append(Kind::FollowAccepted, me, root, None),
                 ],
             )
             .when(Precondition::LinkData(REQUESTED, me, data)),

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::notification::notice::{self, Kind as Told};
 use super::post::hydrate::Reader;
 use super::post::view::{counts_id, json};
 use crate::model::{LIKED_BY, LIKES};
@@ -103,10 +104,8 @@ const ATTEMPTS: usize = 4;
 async fn put(call: Call, args: PutLike) -> Result<Reply<MyLike>, Stop> {
     let me = call.me()?;
     call.replay(Root::profile(me)).await?;
-    if Reader::new(&call).post(args.id.0).await?.is_none() {
-        return Err(Stop::not_found());
-    }
-    change(&call, me, args.id.0, Some(args.kind.0)).await
+    let post = Reader::new(&call).post(args.id.0).await?.ok_or_else(Stop::not_found)?;
+    change(&call, me, (args.id.0, Some(post.node.author)), Some(args.kind.0)).await
 }
 
 /// Which post.
@@ -120,12 +119,18 @@ struct DeleteLike {
 async fn delete(call: Call, args: DeleteLike) -> Result<Reply<MyLike>, Stop> {
     let me = call.me()?;
     call.replay(Root::profile(me)).await?;
-    change(&call, me, args.id.0, None).await
+    let author = call.node(Root::post(args.id.0), args.id.0).await?.map(|view| view.node.author);
+    change(&call, me, (args.id.0, author), None).await
 }
 
 /// Makes my reaction to a post this one. The link is changed only from what was read, so that the counts,
 /// which are told the difference, agree with the links.
-async fn change(call: &Call, me: Id, post: Id, kind: Option<String>) -> Result<Reply<MyLike>, Stop> {
+async fn change(
+    call: &Call,
+    me: Id,
+    (post, author): (Id, Option<Id>),
+    kind: Option<String>,
+) -> Result<Reply<MyLike>, Stop> {
     for _ in 0..ATTEMPTS {
         let old = call.link(Root::profile(me), LIKES, post).await?.map(|view| view.link.data);
         let new = kind.as_ref().map(|kind| json(&Data { kind: kind.clone() }));
@@ -133,7 +138,7 @@ async fn change(call: &Call, me: Id, post: Id, kind: Option<String>) -> Result<R
         if old == new && call.op.is_none() {
             return Ok(Reply::new(reply));
         }
-        match call.write(change_of(call.on(Root::profile(me)), me, post, old, new), reply).await {
+        match call.write(change_of(call.on(Root::profile(me)), me, (post, author), old, new), reply).await {
             // The link is no longer what was read.
             Err(stop) if matches!(stop.code(), Some(Code::NotFound | Code::IdTaken)) => {}
             done => return done,
@@ -143,7 +148,13 @@ async fn change(call: &Call, me: Id, post: Id, kind: Option<String>) -> Result<R
 }
 
 /// The write that changes my link, with the step that tells the post.
-fn change_of(write: Write, me: Id, post: Id, old: Option<String>, new: Option<String>) -> Write {
+fn change_of(
+    write: Write,
+    me: Id,
+    (post, author): (Id, Option<Id>),
+    old: Option<String>,
+    new: Option<String>,
+) -> Write {
     let write = write.when(match &old {
         None => Precondition::LinkAbsent(LIKES, post),
         Some(data) => Precondition::LinkData(LIKES, post, data.clone()),
@@ -179,7 +190,19 @@ fn change_of(write: Write, me: Id, post: Id, old: Option<String>, new: Option<St
         ops.extend(count(&old, -1));
         ops.extend(count(&new, 1));
     }
-    write.op(mine).step(Step::to(Root::post(post), ops).when(Precondition::NodePresent(counts)))
+    let mut there = Step::to(Root::post(post), ops).when(Precondition::NodePresent(counts));
+    // The author is told from the post on, once it has the reaction.
+    if let Some(author) = author.filter(|&author| author != me) {
+        let object = Root::post(post);
+        there.then = match (&old, &new) {
+            (None, Some(_)) => notice::tell(Told::Like, me, object, None, &[author]),
+            (_, None) => {
+                vec![Step::to(Root::profile(author), vec![notice::retract(Told::Like, me, object)])]
+            }
+            (Some(_), Some(_)) => Vec::new(),
+        };
+    }
+    write.op(mine).step(there)
 }
 
 /// Whose reactions are wanted.
@@ -271,12 +294,13 @@ mod tests {
 
     const ME: Id = Id::from_bytes([1; 16]);
     const POST: Id = Id::from_bytes([2; 16]);
+    const AUTHOR: Id = Id::from_bytes([3; 16]);
 
     /// What the step tells the counts: kind and difference.
     fn told(old: Option<&str>, new: Option<&str>) -> Vec<(String, i64)> {
         let data = |kind: Option<&str>| kind.map(|kind| json(&Data { kind: kind.to_owned() }));
         let write = Write::new(AppId(1), Root::profile(ME), ME);
-        let write = change_of(write, ME, POST, data(old), data(new));
+        let write = change_of(write, ME, (POST, Some(AUTHOR)), data(old), data(new));
         let counted = write.steps[0].ops.iter().filter_map(|op| match op {
             Operation::AddToAttr { name, delta, .. } => Some((name.clone(), *delta)),
             _ => None,
@@ -293,6 +317,20 @@ mod tests {
         assert_eq!(told(Some("love"), None), owned(&[("love", -1)]));
         assert_eq!(told(Some("love"), Some("love")), []);
         assert_eq!(told(None, None), []);
+    }
+
+    #[test]
+    fn the_author_is_told_once_and_not_of_another_kind_nor_of_oneself() {
+        let data = |kind: &str| Some(json(&Data { kind: kind.to_owned() }));
+        let told = |author, old, new| {
+            let write = Write::new(AppId(1), Root::profile(ME), ME);
+            change_of(write, ME, (POST, author), old, new).steps[0].then.len()
+        };
+        assert_eq!(told(Some(AUTHOR), None, data("like")), 1);
+        assert_eq!(told(Some(AUTHOR), data("like"), data("wow")), 0);
+        assert_eq!(told(Some(AUTHOR), data("wow"), None), 1, "taken back");
+        assert_eq!(told(Some(ME), None, data("like")), 0);
+        assert_eq!(told(None, None, data("like")), 0);
     }
 
     #[test]

@@ -16,10 +16,12 @@ pub mod follow;
 pub mod graph;
 pub mod like;
 pub mod media;
+pub mod notification;
 pub mod permission;
 pub mod post;
 pub mod profile;
 pub mod realtime;
+pub mod reply;
 pub mod sync;
 pub mod system;
 pub mod timeline;
@@ -41,10 +43,12 @@ pub fn all() -> Vec<Method> {
         graph::methods(),
         like::methods(),
         media::methods(),
+        notification::methods(),
         permission::methods(),
         post::methods(),
         profile::methods(),
         realtime::methods(),
+        reply::methods(),
         sync::methods(),
         system::methods(),
         timeline::methods(),

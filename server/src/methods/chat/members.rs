@@ -13,6 +13,7 @@ use super::open::{in_list, member_link};
 use super::read;
 use super::seat::{PEOPLE, Seat, role_in};
 use super::view::{ChatKind, ChatRole, Content, Mine, VERB_ADD, VERB_LEAVE, VERB_REMOVE};
+use crate::methods::notification::notice::{Kind, tell};
 use crate::methods::post::each_once;
 use crate::methods::post::hydrate::Reader;
 use crate::methods::post::view::json;
@@ -87,6 +88,7 @@ pub async fn add(call: Call, args: ChangeMembers) -> Result<Reply<ChangedMembers
             write.ops = new.iter().map(|&member| member_link(member)).collect();
             write.ops.push(told(&call, id, me, VERB_ADD, &new));
             write.steps = to_people(&new, vec![in_list(id, Mine { read, cleared: None })]);
+            write.steps.extend(tell(Kind::ChatInvite, me, root, None, &new));
         }
         match call.write(write, changed).await {
             Err(stop) if changed_meanwhile(&stop) => {}

@@ -13,6 +13,7 @@ use super::members::{PER_CALL_MAX, known_people, to_people};
 use super::read;
 use super::seat::Seat;
 use super::view::{About, Chat, ChatKind, ChatRole, Mine, Writers};
+use crate::methods::notification::notice::{Kind, tell};
 use crate::methods::post::each_once;
 use crate::methods::post::hydrate::Reader;
 use crate::methods::post::view::json;
@@ -75,6 +76,7 @@ pub async fn create(call: Call, args: CreateChat) -> Result<Reply<Chat>, Stop> {
     let mut write = call.on(root).when(Precondition::NodeAbsent(id)).op(node(id, me, &about)).op(owner);
     write.ops.extend(all.iter().map(|&member| member_link(member)));
     write.steps = to_people(&all, vec![in_list(id, Mine::default())]);
+    write.steps.extend(tell(Kind::ChatInvite, me, root, None, &all));
     let chat = fresh(id, me, about, ChatRole::Owner, all.len());
     match call.write(write, chat).await {
         // Two calls with the same id at once: the other one was first.

@@ -12,6 +12,7 @@ use gomer_core::rows::node::{Flags, Node};
 use super::view::{Likes, Post, audience, counts_id};
 use crate::methods::block::Mute;
 use crate::methods::profile::relation::deciding_relations;
+use crate::methods::reply::view::{reply_count, reply_count_id};
 use crate::model::{ADMIN_ROLE, BLOCKS, LIKES, MODERATOR_ROLE, MUTES, POST, PROFILE};
 use crate::registry::{Call, Caller, NodeView, Stop};
 use crate::roles::held;
@@ -87,7 +88,8 @@ impl Reader {
             if self.sees(&view.node).await? {
                 let counts = node(counts_id(id)).map(|view| &view.node);
                 let post = Post::read(id, view).with_media(&self.call, self.flags_of(view.author));
-                posts.push(Post { likes: Some(Likes::of(counts)), ..post });
+                let replies = reply_count(node(reply_count_id(id)).map(|view| &view.node));
+                posts.push(Post { likes: Some(Likes::of(counts)), replies: Some(replies), ..post });
             }
         }
         self.own_likes(&mut posts).await?;

@@ -26,6 +26,7 @@ use self::hydrate::Reader;
 use self::view::{
     Audience, MEDIA_MAX, MENTIONS_MAX, Place, Post, TAGS_MAX, TEXT_CHARS_MAX, Tag, WebAddress, counts_id,
 };
+use super::notification::notice::{Kind, tell};
 use crate::methods::media;
 use crate::model::{COUNTS, POST, PUBLISHED, TAG};
 use crate::names::Handle;
@@ -134,6 +135,10 @@ async fn create(call: Call, args: CreatePost) -> Result<Reply<Post>, Stop> {
         .op(node(id, POST, me, post.attrs()))
         .op(node(counts_id(id), COUNTS, Id::NIL, Vec::new()));
     write.steps = publish::publish(&post, call.cluster.mint(), settings.retention);
+    if post.audience != Audience::OnlyMe {
+        let mentioned: Vec<Id> = post.mentions.iter().map(|id| id.0).collect();
+        write.steps.extend(tell(Kind::Mention, me, root, None, &mentioned));
+    }
     match call.write(write, post.shown(&call).await?).await {
         // Two calls with the same id at once: the other one was first.
         Err(stop) if stop.code() == Some(Code::IdTaken) => {

@@ -186,6 +186,9 @@ pub struct Post {
     /// Its reactions; absent in the replies of procedures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub likes: Option<Likes>,
+    /// How many replies it has; absent in the replies of procedures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replies: Option<u64>,
     /// A moderator took it down; only its author still sees it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
@@ -215,6 +218,7 @@ impl Post {
             edited_at: read(node, EDITED_AT),
             rev,
             likes: None,
+            replies: None,
             removed: node.flags.has(Flags::REMOVED),
         }
     }
@@ -270,6 +274,7 @@ impl Post {
             edited_at: None,
             rev: Rev::Pending,
             likes: None,
+            replies: None,
             removed: false,
         }
     }

@@ -9,6 +9,7 @@
 use gomer_core::id::{Id, LinkType, Root, Section};
 use gomer_core::vnode::command::{Operation, Precondition, Step, Write};
 
+use crate::methods::notification::notice::{self, Kind};
 use crate::model::{
     BLOCKED_BY, BLOCKS, FOLLOWED_BY, FOLLOWS, LAST_BLOCK, LAST_BLOCKED_BY, REQUESTED, REQUESTED_BY,
 };
@@ -18,6 +19,7 @@ pub fn follow(write: Write, me: Id, other: Id, heard: Option<String>) -> Write {
     let there = vec![
         put(FOLLOWED_BY, me, Section::INVERSE, String::new()),
         Operation::DeleteLink { ty: REQUESTED_BY, to: me },
+        notice::append(Kind::Follow, me, Root::profile(other), None),
     ];
     approach(write, me, other, heard, there)
         .op(put(FOLLOWS, other, Section::PUBLIC, String::new()))
@@ -26,7 +28,10 @@ pub fn follow(write: Write, me: Id, other: Id, heard: Option<String>) -> Write {
 
 /// `me` asks to follow `other`; `request` names the request in both roots.
 pub fn ask(write: Write, me: Id, other: Id, heard: Option<String>, request: String) -> Write {
-    let there = vec![put(REQUESTED_BY, me, Section::PRIVATE, request.clone())];
+    let there = vec![
+        put(REQUESTED_BY, me, Section::PRIVATE, request.clone()),
+        notice::append(Kind::FollowRequest, me, Root::profile(other), None),
+    ];
     approach(write, me, other, heard, there).op(put(REQUESTED, other, Section::PRIVATE, request))
 }
 

@@ -58,7 +58,9 @@ pub struct RootName(pub Root);
 impl<'de> Deserialize<'de> for RootName {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<RootName, D::Error> {
         names::parse_root(&String::deserialize(from)?).map(RootName).ok_or_else(|| {
-            D::Error::custom("format: a root is like profile:UUID, post:UUID, chat:UUID or node:UUID")
+            D::Error::custom(
+                "format: a root is like profile:UUID, post:UUID, reply:UUID, chat:UUID or node:UUID",
+            )
         })
     }
 }
@@ -79,7 +81,7 @@ impl JsonSchema for RootName {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^(profile|post|chat|node):[0-9a-fA-F-]{36}$" })
+        json_schema!({ "type": "string", "pattern": "^(profile|post|reply|chat|node):[0-9a-fA-F-]{36}$" })
     }
 }
 
@@ -232,7 +234,7 @@ impl JsonSchema for Known {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^(profile|post|chat|node):[0-9a-fA-F-]{36}(@.+)?$" })
+        json_schema!({ "type": "string", "pattern": "^(profile|post|reply|chat|node):[0-9a-fA-F-]{36}(@.+)?$" })
     }
 }
 

@@ -20,6 +20,9 @@ const NODES: &[(NodeType, &str)] = &[
     (model::MUTE, "mute"),
     (model::COUNTS, "counts"),
     (model::CHAT, "chat"),
+    (model::REPLY, "reply"),
+    (model::REPLY_COUNT, "replyCount"),
+    (model::NOTIFICATION_PREFERENCES, "notificationPreferences"),
     (model::MEDIA, "media"),
     (model::PHOTO, "photo"),
     (model::ALBUM, "album"),
@@ -44,6 +47,7 @@ const LINKS: &[(LinkType, &str)] = &[
     (model::CHAT_READ, "chatRead"),
     (model::CHATS, "chats"),
     (model::HIDDEN_MESSAGES, "hiddenMessages"),
+    (model::READ_NOTIFICATIONS, "readNotifications"),
     (model::MEDIA_USED_BY, "mediaUsedBy"),
     (model::BLOB_OBJECT, "blobObject"),
     (model::BLOB_USED_BY, "blobUsedBy"),
@@ -64,6 +68,9 @@ const STREAMS: &[(StreamId, &str)] = &[
     (model::MESSAGES, "message"),
     (model::PHOTOS, "photos"),
     (model::ALBUMS, "albums"),
+    (model::REPLIES, "replies"),
+    (model::NOTIFICATIONS, "notification"),
+    (model::NOTIFICATIONS_READ, "notificationsRead"),
 ];
 
 /// The type of the counts of link lists; a count's id is the name of its list's type.
@@ -117,7 +124,7 @@ pub fn write_root<S: Serializer>(of: &Root, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&root(*of))
 }
 
-/// Reads a root that may be followed: a profile, a post, a chat, or a node of the app's own types.
+/// Reads a root that may be followed: a profile, a post, a reply, a chat, or a node of the app's own types.
 pub fn parse_root(text: &str) -> Option<Root> {
     let (kind, id) = text.split_once(':')?;
     let kind = match kind {
@@ -125,6 +132,7 @@ pub fn parse_root(text: &str) -> Option<Root> {
         "post" => RootKind::Post,
         "node" => RootKind::Node,
         "chat" => RootKind::Chat,
+        "reply" => RootKind::Reply,
         _ => return None,
     };
     Some(Root::new(kind, id.parse::<Id>().ok()?))

@@ -7,19 +7,21 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use gomer_core::id::{Id, Root, RootKind, Section};
+use gomer_core::id::{Id, Root, RootKind, Section, StreamId};
 use gomer_core::mutant::Mutant;
 use gomer_core::rows::applied::Eras;
-use gomer_core::vnode::query::{DeltaFrom, DeltaItem, DeltaPage, Query};
+use gomer_core::vnode::query::{DeltaFrom, DeltaItem, DeltaPage, EntryView, Query};
 
 use super::item::{Item, Op};
 use crate::cursor::{RootPlace, SyncPlace};
+use crate::methods::chat::read::hidden;
 use crate::methods::chat::seat::{self, Seat};
 use crate::methods::graph::types::Readers;
+use crate::methods::notification::read::Notices;
 use crate::methods::post::hydrate::Reader;
 use crate::model::{
-    BLOCKED_BY, BLOCKS, CHAT_MEMBER, CHAT_READ, CHAT_STAFF, FOLLOWED_BY, FOLLOWS, LIKED_BY, REQUESTED,
-    REQUESTED_BY,
+    BLOCKED_BY, BLOCKS, CHAT_MEMBER, CHAT_READ, CHAT_STAFF, FOLLOWED_BY, FOLLOWS, LIKED_BY, MESSAGES,
+    NOTIFICATIONS, REQUESTED, REQUESTED_BY,
 };
 use crate::problem::Code;
 use crate::registry::{Call, Rev, Stop};
@@ -162,6 +164,10 @@ pub async fn readable(call: &Call, me: Id, reader: &mut Reader, root: Root) -> R
                 Readers::Anyone | Readers::User | Readers::Owner | Readers::Server => Vec::new(),
             }
         }
+        RootKind::Reply => {
+            let reply = crate::methods::reply::read::comment(call, reader, root.id).await?;
+            reply.map_or(Vec::new(), |reply| owned(reply.author.0))
+        }
         RootKind::Chat => match Seat::find(call, reader, me, root.id).await? {
             None => Vec::new(),
             // Who is in it and how far they have read: followed while they are few, and listed when they are many.
@@ -238,18 +244,28 @@ async fn unseen(call: &Call, me: Id, root: Root, changes: &[DeltaItem]) -> Resul
     Ok(people.into_iter().filter(|person| !seen.contains(person)).collect())
 }
 
-/// Messages of a chat that the caller may not see or deleted for themselves.
+/// Entries that the caller may not see or does not want: of a chat, messages of people whom a block hides and what was
+/// deleted for oneself; of one's own root, what is told of things that are no longer for one.
 async fn unwanted(call: &Call, me: Id, root: Root, changes: &[DeltaItem]) -> Result<BTreeSet<Id>, Stop> {
-    if root.kind != RootKind::Chat {
+    let entries = |wanted: StreamId| -> Vec<EntryView> {
+        let of_stream = |change: &DeltaItem| match change {
+            DeltaItem::Entry(stream, view) if *stream == wanted => Some(view.clone()),
+            _ => None,
+        };
+        changes.iter().filter_map(of_stream).collect()
+    };
+    if root.kind == RootKind::Chat {
+        let cleared = seat::mine(call, me, root.id).await?.and_then(|(mine, _)| mine.cleared_to());
+        return hidden(call, &mut Reader::new(call), me, cleared, &entries(MESSAGES)).await;
+    }
+    let told = entries(NOTIFICATIONS);
+    if root != Root::profile(me) || told.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let messages = changes.iter().filter_map(|change| match change {
-        DeltaItem::Entry(_, view) => Some(view.clone()),
-        _ => None,
-    });
-    let messages: Vec<_> = messages.collect();
-    let cleared = seat::mine(call, me, root.id).await?.and_then(|(mine, _)| mine.cleared_to());
-    crate::methods::chat::read::hidden(call, &mut Reader::new(call), me, cleared, &messages).await
+    let all: BTreeSet<Id> = told.iter().map(|view| view.entry.id).collect();
+    let seen = Notices::of(call, me).await?.visible(told).await?;
+    let seen: BTreeSet<Id> = seen.into_iter().map(|view| view.entry.id).collect();
+    Ok(all.difference(&seen).copied().collect())
 }
 
 /// The person whom a link between people leads to.

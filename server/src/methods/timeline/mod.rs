@@ -141,7 +141,7 @@ pub fn verb_name(verb: u16) -> &'static str {
         super::chat::view::VERB_ADD => "add",
         super::chat::view::VERB_REMOVE => "remove",
         super::chat::view::VERB_LEAVE => "leave",
-        _ => "other",
+        verb => super::notification::notice::Kind::of(verb).map_or("other", |kind| kind.name()),
     }
 }
 

@@ -1,0 +1,125 @@
+//! What kinds of notices somebody wants.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gomer_core::id::{Id, Root, Section};
+use gomer_core::vnode::command::{Operation, Precondition};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::notice::Kind;
+use crate::methods::post::view::{json, read};
+use crate::model::NOTIFICATION_PREFERENCES;
+use crate::problem::{Code, Problem};
+use crate::registry::{Call, NodeView, Reply, Rev, Stop};
+use crate::types::Empty;
+
+/// How often a change is tried again when my other devices change the same.
+const ATTEMPTS: usize = 4;
+
+/// How one kind is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Preference {
+    /// Whether it stands in the notification centre and counts as unread.
+    in_app: bool,
+}
+
+impl Default for Preference {
+    fn default() -> Preference {
+        Preference { in_app: true }
+    }
+}
+
+/// How each kind is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Preferences {
+    /// By kind; all kinds are there.
+    kinds: BTreeMap<Kind, Preference>,
+    /// The revision; absent as long as nothing was changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rev: Option<Rev>,
+}
+
+impl Preferences {
+    fn of(view: Option<&NodeView>) -> Preferences {
+        let stored = |kind: Kind| view.and_then(|view| read(&view.node, kind.name())).unwrap_or_default();
+        Preferences {
+            kinds: Kind::ALL.into_iter().map(|kind| (kind, stored(kind))).collect(),
+            rev: view.map(|view| view.rev),
+        }
+    }
+}
+
+/// The node, in the profile's root.
+fn node_id(profile: Id) -> Id {
+    Id::derived("notification preferences", profile.as_bytes())
+}
+
+async fn stored(call: &Call, me: Id) -> Result<Option<NodeView>, Stop> {
+    call.node(Root::profile(me), node_id(me)).await
+}
+
+/// Kinds that somebody does not want to hear of.
+pub async fn refused(call: &Call, me: Id) -> Result<BTreeSet<Kind>, Stop> {
+    let kinds = Preferences::of(stored(call, me).await?.as_ref()).kinds;
+    Ok(kinds.into_iter().filter(|(_, preference)| !preference.in_app).map(|(kind, _)| kind).collect())
+}
+
+/// Shows them.
+pub async fn get(call: Call, _: Empty) -> Result<Reply<Preferences>, Stop> {
+    let preferences = Preferences::of(stored(&call, call.me()?).await?.as_ref());
+    let rev = preferences.rev;
+    let reply = Reply::new(preferences);
+    Ok(match rev {
+        Some(rev) => reply.rev(rev),
+        None => reply,
+    })
+}
+
+/// What to change.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SetPreferences {
+    /// By kind; those that are not named stay as they are.
+    kinds: BTreeMap<Kind, Preference>,
+    /// Refuse if they are not at this revision. The same as `If-Match`.
+    if_rev: Option<Rev>,
+}
+
+/// Changes them.
+pub async fn set(call: Call, args: SetPreferences) -> Result<Reply<Preferences>, Stop> {
+    let me = call.me()?;
+    let own = Root::profile(me);
+    call.replay(own).await?;
+    let id = node_id(me);
+    for _ in 0..ATTEMPTS {
+        let view = stored(&call, me).await?;
+        let before = Preferences::of(view.as_ref());
+        let guard = match &view {
+            Some(view) => call
+                .guard(id, view, args.if_rev, &before)?
+                .unwrap_or(Precondition::NodeRev(id, view.node.rev)),
+            None if args.if_rev.or(call.if_match).is_some() => return Err(Code::StaleRevision.into()),
+            None => Precondition::NodeAbsent(id),
+        };
+        let mut kinds = before.kinds.clone();
+        kinds.extend(args.kinds.iter().map(|(&kind, &preference)| (kind, preference)));
+        if kinds == before.kinds && call.op.is_none() {
+            return Ok(Reply::new(before));
+        }
+        let attrs = kinds.iter().map(|(kind, value)| (kind.name().to_owned(), json(value))).collect();
+        let (ty, section) = (NOTIFICATION_PREFERENCES, Section::PRIVATE);
+        let put = Operation::PutNode { id, ty, section, author: me, attrs };
+        match call
+            .write(call.on(own).when(guard).op(put), Preferences { kinds, rev: Some(Rev::Pending) })
+            .await
+        {
+            Err(stop)
+                if matches!(stop.code(), Some(Code::StaleRevision | Code::IdTaken | Code::NotFound)) => {}
+            done => return done,
+        }
+    }
+    Err(Problem::new(Code::Busy).retry_after(1).into())
+}
