@@ -1,5 +1,5 @@
-//! The README's tour and the guide to three members, as a newcomer would paste them: their `sh` blocks, one after
-//! another, in one shell.
+//! The README's tour, and the guides, as a newcomer would paste them: their `sh` blocks, one after another, in one
+//! shell.
 //!
 //! Needs `sh` and `curl`, so it does not run with the other tests but as a step of its own in `cargo verify`.
 
@@ -31,13 +31,13 @@ fn blocks(markdown: &str, language: &str) -> Vec<String> {
     blocks
 }
 
-/// The script that a page holds.
-fn script(page: &str) -> String {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
-    let text = std::fs::read_to_string(&page).expect("the page is there");
+/// The `sh` blocks of a page of this repository.
+fn shell(page: &str) -> Vec<String> {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+    let text = std::fs::read_to_string(place).unwrap_or_else(|error| panic!("{page}: {error}"));
     let blocks = blocks(&text, "sh");
-    assert!(blocks.len() >= 5, "{} has {} blocks", page.display(), blocks.len());
-    blocks.concat()
+    assert!(blocks.len() >= 5, "{page} has {} blocks", blocks.len());
+    blocks
 }
 
 /// Runs the script in a new shell. A line that waits for something for ever is stopped by the time limit.
@@ -70,21 +70,33 @@ fn run(script: &str, env: &[(&str, &OsStr)], dir: &Dir, name: &str) -> String {
     said
 }
 
+/// Runs the script twice against one new server, and looks at what each run said.
+fn run_twice(script: &str, name: &str, look: impl Fn(&str)) {
+    let dir = Dir::new(name);
+    let server = Gomer::start(&dir.path().join("data"));
+    let env = [("GOMER", server.http().as_ref()), ("DATA", server.data().as_os_str())];
+    let said = ["first", "second"].map(|run_name| run(script, &env, &dir, run_name));
+    said.iter().for_each(|said| look(said));
+    assert_eq!(server.stop().code(), Some(0));
+}
+
 #[test]
 fn the_tour_runs_twice_on_the_same_server() {
-    let dir = Dir::new("tour");
-    let server = Gomer::start(&dir.path().join("data"));
-    let script = script("README.md");
-    let env = [("GOMER", server.http().as_ref()), ("DATA", server.data().as_os_str())];
-    let first = run(&script, &env, &dir, "first");
-    let second = run(&script, &env, &dir, "second");
-    for said in [&first, &second] {
+    run_twice(&shell("README.md").concat(), "tour", |said| {
         assert!(said.contains("Good morning"), "{said}");
         // Queued offline, sent twice, and there once.
         let last = said.lines().last().unwrap_or_default();
         assert_eq!(last.matches("In a tunnel").count(), 1, "{last}");
-    }
-    assert_eq!(server.stop().code(), Some(0));
+    });
+}
+
+#[test]
+fn the_guide_to_chats_runs_twice_on_the_same_server() {
+    // It goes on from the two blocks of the tour in which somebody signs up.
+    let script: String = shell("README.md").into_iter().take(2).chain(shell("docs/guides/chat.md")).collect();
+    run_twice(&script, "chat", |said| {
+        assert!(said.contains("Are you there?") && said.contains("\"left\":true"), "{said}");
+    });
 }
 
 #[test]
@@ -96,7 +108,7 @@ fn the_guide_to_three_members_does_what_it_says() {
     let mut path = folder;
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
-    let said = run(&script("docs/guides/three-members.md"), &[("PATH", &path)], &dir, "guide");
+    let said = run(&shell("docs/guides/three-members.md").concat(), &[("PATH", &path)], &dir, "guide");
     for text in ["written at bob", "written without ada"] {
         assert!(said.contains(text), "{said}");
     }
