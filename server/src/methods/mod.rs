@@ -8,6 +8,7 @@ pub mod app;
 pub mod auth;
 pub mod batch;
 pub mod block;
+pub mod changes;
 pub mod chat;
 pub mod cluster;
 mod cluster_status;

@@ -1,21 +1,20 @@
 //! Editing and deleting a post.
 
-use gomer_core::id::{Id, Root, Section};
+use gomer_core::id::{Root, Section};
 use gomer_core::rows::entry::Activity;
-use gomer_core::rows::node::Stamp;
-use gomer_core::time::Time;
 use gomer_core::vnode::command::{Operation, Precondition};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::view::{
-    Audience, EDITED_AT, LINK, MENTIONS, MENTIONS_MAX, PLACE, Place, Post, TAGS, TAGS_MAX, TEXT,
-    TEXT_CHARS_MAX, Tag, WebAddress, derived, json,
+    Audience, LINK, MENTIONS, MENTIONS_MAX, PLACE, Place, Post, TAGS, TAGS_MAX, TEXT, TEXT_CHARS_MAX, Tag,
+    WebAddress, derived, json,
 };
 use super::{mine, publish, text_mentions, text_tags};
+use crate::methods::changes::{Changes, merged};
 use crate::model::{POST, REVISIONS};
 use crate::problem::Code;
-use crate::registry::{Call, NodeView, Reply, Rev, Stop};
+use crate::registry::{Call, Reply, Rev, Stop};
 use crate::types::{List, Patch, Text, Timestamp, Uuid};
 
 /// Older revisions of a post that are kept.
@@ -64,7 +63,8 @@ pub async fn update(call: Call, args: UpdatePost) -> Result<Reply<Post>, Stop> {
         let before = Post::read(id, &view).shown(&call).await?;
         let guard = call.guard(id, &view, args.if_rev, &before)?;
         let guarded = guard.is_some();
-        let (after, attrs) = merged(&call, &view, &before, &changes);
+        let (node, attrs) = merged(&call, &view, &changes);
+        let after = Post::from_node(id, &node, Rev::Pending).shown(&call).await?;
         if attrs.is_empty() {
             return Ok(Reply::new(before).rev(view.rev));
         }
@@ -104,9 +104,6 @@ pub async fn update(call: Call, args: UpdatePost) -> Result<Reply<Post>, Stop> {
         }
     }
 }
-
-/// What an edit wants: attribute, and its new text (`None` clears).
-type Changes = Vec<(String, Option<String>)>;
 
 async fn changes(
     call: &Call,
@@ -151,42 +148,6 @@ async fn changes(
         set(TEXT, Some(json(&text)));
     }
     Ok(changes)
-}
-
-/// The post as the server will have it, and the attributes to write: those that differ, and, if the device
-/// says when it edited, those whose stamp may move.
-fn merged(call: &Call, view: &NodeView, before: &Post, changes: &Changes) -> (Post, Changes) {
-    let edited = call.edited_in(&view.node);
-    let stamp = Stamp {
-        time: edited.unwrap_or(Time::from_millis(u64::MAX)),
-        op: call.op.map_or(Id::NIL, |op| op.id),
-    };
-    let mut node = view.node.clone();
-    let mut attrs = Changes::new();
-    let mut put = |name: &str, value: &Option<String>, always: bool| {
-        let old = node.attrs.get(name);
-        let same = old.and_then(|attr| attr.json.as_ref()) == value.as_ref();
-        if same && !always {
-            return false;
-        }
-        attrs.push((name.to_owned(), value.clone()));
-        // The same rule by which it will be applied: the later stamp wins.
-        let wins = old.is_none_or(|old| old.stamp <= stamp);
-        if wins && !same {
-            node.attrs.insert(name.to_owned(), gomer_core::rows::node::Attr { json: value.clone(), stamp });
-        }
-        wins && !same
-    };
-    let mut changed = false;
-    for (name, value) in changes {
-        changed |= put(name, value, edited.is_some());
-    }
-    if changed {
-        let edited_at = Timestamp(edited.unwrap_or(call.now.wall));
-        put(EDITED_AT, &Some(json(&edited_at)), false);
-    }
-    let after = Post { rev: Rev::Pending, ..Post::from_node(before.id.0, &node, view.rev) };
-    (after, attrs)
 }
 
 /// What a post said before an edit.
