@@ -4,6 +4,7 @@
 //! root, and gives steps along for the others.
 
 pub mod admin;
+pub mod album;
 pub mod app;
 pub mod auth;
 pub mod batch;
@@ -19,6 +20,7 @@ pub mod like;
 pub mod media;
 pub mod notification;
 pub mod permission;
+pub mod photo;
 pub mod post;
 pub mod profile;
 pub mod realtime;
@@ -33,6 +35,7 @@ use crate::registry::Method;
 pub fn all() -> Vec<Method> {
     [
         admin::methods(),
+        album::methods(),
         app::methods(),
         auth::methods(),
         batch::methods(),
@@ -46,6 +49,7 @@ pub fn all() -> Vec<Method> {
         media::methods(),
         notification::methods(),
         permission::methods(),
+        photo::methods(),
         post::methods(),
         profile::methods(),
         realtime::methods(),
