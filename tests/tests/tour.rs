@@ -100,6 +100,14 @@ fn the_guide_to_chats_runs_twice_on_the_same_server() {
 }
 
 #[test]
+fn the_guide_to_photos_runs_twice_on_the_same_server() {
+    run_twice(&shell("docs/guides/media.md").concat(), "media", |said| {
+        assert!(said.contains("200 image/png") && said.ends_with("206\n"), "{said}");
+        assert!(said.to_lowercase().contains("upload-offset: 20"), "{said}");
+    });
+}
+
+#[test]
 fn the_guide_to_three_members_does_what_it_says() {
     let dir = Dir::new("three-members");
     let _members = Members(&dir);
