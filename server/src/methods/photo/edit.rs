@@ -81,7 +81,7 @@ pub async fn update(call: Call, args: UpdatePhoto) -> Result<Reply<Photo>, Stop>
         let mut write = call
             .on(root(id))
             .when(guard.unwrap_or(Precondition::NodeRev(id, view.node.rev)))
-            .op(Operation::PatchNode { id, attrs, edited: call.edited });
+            .op(Operation::PatchNode { id, attrs, edited: call.edited_in(&view.node) });
         // Where it stands already, nothing changes; where it must not stand any more, readers pass over it.
         write.steps.push(listed(&after));
         match call.write(write, after).await {
