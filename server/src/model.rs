@@ -34,6 +34,10 @@ pub const REPLY: NodeType = NodeType(21);
 pub const REPLY_COUNT: NodeType = NodeType(22);
 /// Which kinds of notifications a profile wants; in its root.
 pub const NOTIFICATION_PREFERENCES: NodeType = NodeType(23);
+/// A note; in its author's root.
+pub const NOTE: NodeType = NodeType(80);
+/// Texts that are kept beside a note's own; in its author's root.
+pub const NOTE_BESIDE: NodeType = NodeType(81);
 
 /// Me to whom I follow.
 pub const FOLLOWS: LinkType = LinkType(1);
@@ -87,6 +91,8 @@ pub const HOLDS: LinkType = LinkType(66);
 pub const HELD_BY: LinkType = LinkType(67);
 /// Me to notifications that I read one by one.
 pub const READ_NOTIFICATIONS: LinkType = LinkType(25);
+/// Me to my notes, the one changed last first; never synced.
+pub const NOTES: LinkType = LinkType(80);
 
 /// The home timeline, in the follower's root.
 pub const HOME: StreamId = StreamId(1);

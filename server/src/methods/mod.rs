@@ -18,6 +18,7 @@ pub mod follow;
 pub mod graph;
 pub mod like;
 pub mod media;
+pub mod note;
 pub mod notification;
 pub mod permission;
 pub mod photo;
@@ -48,6 +49,7 @@ pub fn all() -> Vec<Method> {
         like::methods(),
         media::methods(),
         notification::methods(),
+        note::methods(),
         permission::methods(),
         photo::methods(),
         post::methods(),

@@ -26,6 +26,8 @@ const NODES: &[(NodeType, &str)] = &[
     (model::MEDIA, "media"),
     (model::PHOTO, "photo"),
     (model::ALBUM, "album"),
+    (model::NOTE, "note"),
+    (model::NOTE_BESIDE, "noteBeside"),
 ];
 
 /// Names of Gomer's own link types.
@@ -56,6 +58,7 @@ const LINKS: &[(LinkType, &str)] = &[
     (model::SHOWN_IN, "shownIn"),
     (model::HOLDS, "holds"),
     (model::HELD_BY, "heldBy"),
+    (model::NOTES, "notes"),
 ];
 
 /// Names of streams.
