@@ -171,6 +171,12 @@ pub enum RootKind {
     Photo = 22,
     /// An album with its photos.
     Album = 23,
+    /// Somebody at a place.
+    CheckIn = 30,
+    /// A place with its counts and who was there.
+    Place = 31,
+    /// A list that is looked up by what its things have in common: places in one cell of the globe, in one word.
+    Index = 32,
 }
 
 impl RootKind {
@@ -190,6 +196,9 @@ impl RootKind {
             21 => RootKind::Blob,
             22 => RootKind::Photo,
             23 => RootKind::Album,
+            30 => RootKind::CheckIn,
+            31 => RootKind::Place,
+            32 => RootKind::Index,
             _ => return None,
         })
     }

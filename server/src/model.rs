@@ -38,6 +38,10 @@ pub const NOTIFICATION_PREFERENCES: NodeType = NodeType(23);
 pub const NOTE: NodeType = NodeType(80);
 /// Texts that are kept beside a note's own; in its author's root.
 pub const NOTE_BESIDE: NodeType = NodeType(81);
+/// A check-in; in its own root, with the root's id.
+pub const CHECKIN: NodeType = NodeType(82);
+/// A place; in its own root, with the root's id.
+pub const PLACE: NodeType = NodeType(83);
 
 /// Me to whom I follow.
 pub const FOLLOWS: LinkType = LinkType(1);
@@ -93,6 +97,8 @@ pub const HELD_BY: LinkType = LinkType(67);
 pub const READ_NOTIFICATIONS: LinkType = LinkType(25);
 /// Me to my notes, the one changed last first; never synced.
 pub const NOTES: LinkType = LinkType(80);
+/// A list of places to those in it; in the root of what they have in common, never synced.
+pub const PLACES_HERE: LinkType = LinkType(81);
 
 /// The home timeline, in the follower's root.
 pub const HOME: StreamId = StreamId(1);
@@ -116,6 +122,10 @@ pub const REPLIES: StreamId = StreamId(21);
 pub const NOTIFICATIONS: StreamId = StreamId(22);
 /// Has a mark and no entries: up to where somebody has read what they are told of.
 pub const NOTIFICATIONS_READ: StreamId = StreamId(23);
+/// Where a profile checked in, in its root; never synced.
+pub const CHECKED_IN: StreamId = StreamId(80);
+/// Who checked in at a place, in the place's root; never synced.
+pub const CHECKINS_HERE: StreamId = StreamId(81);
 
 /// Who joined the app, in its directory's root.
 pub const DIRECTORY: StreamId = StreamId(5);

@@ -1,4 +1,4 @@
-//! The methods, one file (or folder) per service.
+//! The methods, one file (or folder) per service; and `publication`, which several of them share.
 //!
 //! Must never learn: HTTP, how many members there are, the clock. A handler reads rows of roots, writes one
 //! root, and gives steps along for the others.
@@ -11,6 +11,7 @@ pub mod batch;
 pub mod block;
 pub mod changes;
 pub mod chat;
+pub mod checkin;
 pub mod cluster;
 mod cluster_status;
 pub mod device;
@@ -24,6 +25,7 @@ pub mod permission;
 pub mod photo;
 pub mod post;
 pub mod profile;
+pub mod publication;
 pub mod realtime;
 pub mod reply;
 pub mod sync;
@@ -42,6 +44,7 @@ pub fn all() -> Vec<Method> {
         batch::methods(),
         block::methods(),
         chat::methods(),
+        checkin::methods(),
         cluster::methods(),
         device::methods(),
         follow::methods(),

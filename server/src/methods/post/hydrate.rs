@@ -70,6 +70,15 @@ impl Reader {
         Ok(self.sees_post(post))
     }
 
+    /// Whether the caller may see this thing that is the app's and not its maker's: only marks hide it.
+    pub async fn sees_common(&mut self, thing: &Node) -> Result<bool, Stop> {
+        let common = Thing::of(Id::NIL, Flags::default(), thing.flags, Audience::Public);
+        if sight(self.viewer, common, Tie::default()) != Sight::Whole {
+            self.rank().await?;
+        }
+        Ok(sight(self.viewer, common, Tie::default()) == Sight::Whole)
+    }
+
     /// The post with this id, if the caller may see it.
     pub async fn post(&mut self, id: Id) -> Result<Option<NodeView>, Stop> {
         let Some(view) = self.call.node(Root::post(id), id).await?.filter(|view| view.node.ty == POST) else {
@@ -150,7 +159,8 @@ impl Reader {
             || self.standings.get(&author).is_some_and(|known| known.tie.follows)
     }
 
-    fn mutes(&self, author: Id) -> bool {
+    /// Whether the caller mutes this author, of whom something was looked at before.
+    pub fn mutes(&self, author: Id) -> bool {
         self.standings.get(&author).is_some_and(|standing| standing.muted)
     }
 
@@ -215,7 +225,7 @@ impl Reader {
     }
 
     /// What the caller mutes: people, threads, tags and words.
-    async fn own_mutes(&self) -> Result<Vec<Mute>, Stop> {
+    pub async fn own_mutes(&self) -> Result<Vec<Mute>, Stop> {
         let Some(me) = self.viewer.profile() else { return Ok(Vec::new()) };
         let (links, _) = self.call.link_page(Root::profile(me), MUTES, None, MUTES_MAX).await?;
         let now = self.call.now.wall;

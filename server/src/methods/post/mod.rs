@@ -16,7 +16,7 @@ pub mod words;
 
 use std::collections::BTreeSet;
 
-use gomer_core::id::{Id, Order, Root, Section};
+use gomer_core::id::{Id, Order, Root, RootKind, Section};
 use gomer_core::rows::node::Flags;
 use gomer_core::vnode::command::{Operation, Precondition};
 use schemars::JsonSchema;
@@ -257,7 +257,9 @@ async fn list_by_profile(call: Call, args: ListByProfile) -> Result<Reply<Page<P
     let (entries, end) = call.entry_page(root, PUBLISHED, from, true, args.limit.0).await?;
     // The cursor is the place that was read, not the last item that was shown: nothing is skipped or repeated.
     let cursor = entries.last().map(|last| call.seal_cursor(&list, &last.order)).or(args.cursor);
-    let ids: Vec<Id> = entries.iter().map(|view| view.entry.activity.object.id).collect();
+    // What else they published may have the id of anybody's post.
+    let objects = entries.iter().map(|view| view.entry.activity.object);
+    let ids: Vec<Id> = objects.filter(|root| root.kind == RootKind::Post).map(|root| root.id).collect();
     let items = reader.posts(&ids).await?;
     Ok(Reply::new(Page { items, cursor, end }))
 }

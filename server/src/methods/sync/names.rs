@@ -28,6 +28,8 @@ const NODES: &[(NodeType, &str)] = &[
     (model::ALBUM, "album"),
     (model::NOTE, "note"),
     (model::NOTE_BESIDE, "noteBeside"),
+    (model::CHECKIN, "checkin"),
+    (model::PLACE, "place"),
 ];
 
 /// Names of Gomer's own link types.
@@ -59,6 +61,7 @@ const LINKS: &[(LinkType, &str)] = &[
     (model::HOLDS, "holds"),
     (model::HELD_BY, "heldBy"),
     (model::NOTES, "notes"),
+    (model::PLACES_HERE, "placesHere"),
 ];
 
 /// Names of streams.
@@ -74,6 +77,8 @@ const STREAMS: &[(StreamId, &str)] = &[
     (model::REPLIES, "replies"),
     (model::NOTIFICATIONS, "notification"),
     (model::NOTIFICATIONS_READ, "notificationsRead"),
+    (model::CHECKED_IN, "checkedIn"),
+    (model::CHECKINS_HERE, "checkinsHere"),
 ];
 
 /// The type of the counts of link lists; a count's id is the name of its list's type.
@@ -127,7 +132,8 @@ pub fn write_root<S: Serializer>(of: &Root, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&root(*of))
 }
 
-/// Reads a root that may be followed: a profile, a post, a reply, a chat, or a node of the app's own types.
+/// Reads a root that may be followed: a profile, a post, a reply, a chat, a check-in, a place, or a node of the
+/// app's own types.
 pub fn parse_root(text: &str) -> Option<Root> {
     let (kind, id) = text.split_once(':')?;
     let kind = match kind {
@@ -136,6 +142,8 @@ pub fn parse_root(text: &str) -> Option<Root> {
         "node" => RootKind::Node,
         "chat" => RootKind::Chat,
         "reply" => RootKind::Reply,
+        "checkin" => RootKind::CheckIn,
+        "place" => RootKind::Place,
         _ => return None,
     };
     Some(Root::new(kind, id.parse::<Id>().ok()?))
@@ -156,6 +164,9 @@ fn kind(kind: RootKind) -> &'static str {
         RootKind::Blob => "blob",
         RootKind::Photo => "photo",
         RootKind::Album => "album",
+        RootKind::CheckIn => "checkin",
+        RootKind::Place => "place",
+        RootKind::Index => "index",
     }
 }
 

@@ -20,8 +20,8 @@ use crate::methods::graph::types::Readers;
 use crate::methods::notification::read::Notices;
 use crate::methods::post::hydrate::Reader;
 use crate::model::{
-    BLOCKED_BY, BLOCKS, CHAT_MEMBER, CHAT_READ, CHAT_STAFF, FOLLOWED_BY, FOLLOWS, LIKED_BY, MESSAGES,
-    NOTIFICATIONS, REQUESTED, REQUESTED_BY,
+    BLOCKED_BY, BLOCKS, CHAT_MEMBER, CHAT_READ, CHAT_STAFF, CHECKIN, FOLLOWED_BY, FOLLOWS, LIKED_BY,
+    MESSAGES, NOTIFICATIONS, PLACE, REQUESTED, REQUESTED_BY,
 };
 use crate::problem::Code;
 use crate::registry::{Call, Rev, Stop};
@@ -152,6 +152,14 @@ pub async fn readable(call: &Call, me: Id, reader: &mut Reader, root: Root) -> R
     Ok(match root.kind {
         RootKind::Profile if reader.sight_of_profile(root.id).await? == Sight::Whole => vec![Section::PUBLIC],
         RootKind::Post => reader.post(root.id).await?.map_or(Vec::new(), |view| owned(view.node.author)),
+        RootKind::CheckIn => match call.node(root, root.id).await?.filter(|view| view.node.ty == CHECKIN) {
+            Some(view) if reader.sees(&view.node).await? => owned(view.node.author),
+            _ => Vec::new(),
+        },
+        RootKind::Place => match call.node(root, root.id).await?.filter(|view| view.node.ty == PLACE) {
+            Some(view) if reader.sees_common(&view.node).await? => vec![Section::PUBLIC],
+            _ => Vec::new(),
+        },
         RootKind::Node => {
             let Some(view) = call.node(root, root.id).await? else { return Ok(Vec::new()) };
             let types = call.host.types.of(&call.app);

@@ -18,6 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::merge::{Merged, Start, merge};
+use super::checkin::view::{CheckIn, VERB_ARRIVE, checkin_root, listed_checkins};
 use super::post::hydrate::Reader;
 use super::post::publish::{FEED_SHARDS, feed_root};
 use super::post::view::Post;
@@ -115,7 +116,7 @@ struct TimelineItem {
     id: Uuid,
     /// Who did it.
     actor: Uuid,
-    /// What: `create`.
+    /// What: `create`, `arrive`.
     verb: &'static str,
     /// When it happened, by the server's clock.
     created_at: Timestamp,
@@ -131,6 +132,8 @@ struct TimelineItem {
 enum TimelineObject {
     /// A post.
     Post(Box<Post>),
+    /// A check-in.
+    Checkin(Box<CheckIn>),
 }
 
 /// Name of an entry's verb.
@@ -138,6 +141,7 @@ pub fn verb_name(verb: u16) -> &'static str {
     match verb {
         super::post::publish::VERB_CREATE => "create",
         2 => "update",
+        VERB_ARRIVE => "arrive",
         super::chat::view::VERB_ADD => "add",
         super::chat::view::VERB_REMOVE => "remove",
         super::chat::view::VERB_LEAVE => "leave",
@@ -191,14 +195,12 @@ impl Source<'_> {
     ) -> Result<TimelinePage, Stop> {
         let start = self.start(call, &args)?;
         let merged = self.page(call, &start, args.limit.0).await?;
-        let ids: Vec<Id> = objects(&merged.entries).collect();
-        let posts = reader.listed_posts(&ids).await?;
-        let mut posts: BTreeMap<Id, Post> = posts.into_iter().map(|post| (post.id.0, post)).collect();
+        let mut objects = shown(call, &mut reader, &merged.entries).await?;
         let items = merged
             .entries
             .iter()
             .filter(|view| !only_followed || reader.follows(view.entry.activity.actor))
-            .filter_map(|view| item(view, posts.remove(&view.entry.activity.object.id)?))
+            .filter_map(|view| Some(item(view, objects.remove(&view.entry.activity.object)?)))
             .collect();
         let seal = |places: &merge::Places, newer: bool| {
             call.seal_cursor(self.list, &Start { places: places.clone(), newer })
@@ -214,23 +216,35 @@ impl Source<'_> {
     }
 }
 
-fn objects(entries: &[EntryView]) -> impl Iterator<Item = Id> + '_ {
-    entries
-        .iter()
-        .map(|view| view.entry.activity.object)
-        .filter(|root| root.kind == RootKind::Post)
-        .map(|root| root.id)
+/// What entries point to, as far as the caller may see it.
+async fn shown(
+    call: &Call,
+    reader: &mut Reader,
+    entries: &[EntryView],
+) -> Result<BTreeMap<Root, TimelineObject>, Stop> {
+    let of_kind = |kind: RootKind| -> Vec<Id> {
+        let objects = entries.iter().map(|view| view.entry.activity.object);
+        objects.filter(|root| root.kind == kind).map(|root| root.id).collect()
+    };
+    let mut shown = BTreeMap::new();
+    for post in reader.listed_posts(&of_kind(RootKind::Post)).await? {
+        shown.insert(Root::post(post.id.0), TimelineObject::Post(Box::new(post)));
+    }
+    for checkin in listed_checkins(call, reader, &of_kind(RootKind::CheckIn)).await? {
+        shown.insert(checkin_root(checkin.id.0), TimelineObject::Checkin(Box::new(checkin)));
+    }
+    Ok(shown)
 }
 
-fn item(view: &EntryView, post: Post) -> Option<TimelineItem> {
-    Some(TimelineItem {
+fn item(view: &EntryView, object: TimelineObject) -> TimelineItem {
+    TimelineItem {
         id: Uuid(view.entry.id),
         actor: Uuid(view.entry.activity.actor),
         verb: verb_name(view.entry.activity.verb),
         created_at: Timestamp(view.entry.time),
         order: order_text(view.order),
-        object: TimelineObject::Post(Box::new(post)),
-    })
+        object,
+    }
 }
 
 async fn get_home(call: Call, args: Fetch) -> Result<Reply<TimelinePage>, Stop> {
