@@ -177,6 +177,10 @@ pub enum RootKind {
     Place = 31,
     /// A list that is looked up by what its things have in common: places in one cell of the globe, in one word.
     Index = 32,
+    /// Somebody's share of something.
+    Share = 33,
+    /// A short link.
+    ShortLink = 34,
 }
 
 impl RootKind {
@@ -199,6 +203,8 @@ impl RootKind {
             30 => RootKind::CheckIn,
             31 => RootKind::Place,
             32 => RootKind::Index,
+            33 => RootKind::Share,
+            34 => RootKind::ShortLink,
             _ => return None,
         })
     }

@@ -42,6 +42,10 @@ pub const NOTE_BESIDE: NodeType = NodeType(81);
 pub const CHECKIN: NodeType = NodeType(82);
 /// A place; in its own root, with the root's id.
 pub const PLACE: NodeType = NodeType(83);
+/// A share; in its own root, with the root's id.
+pub const SHARE: NodeType = NodeType(84);
+/// A short link; in a root of its own, never synced.
+pub const SHORT_LINK: NodeType = NodeType(85);
 
 /// Me to whom I follow.
 pub const FOLLOWS: LinkType = LinkType(1);
@@ -126,6 +130,10 @@ pub const NOTIFICATIONS_READ: StreamId = StreamId(23);
 pub const CHECKED_IN: StreamId = StreamId(80);
 /// Who checked in at a place, in the place's root; never synced.
 pub const CHECKINS_HERE: StreamId = StreamId(81);
+/// What a profile shared, in its root; never synced.
+pub const SHARES: StreamId = StreamId(82);
+/// Shares of an object, in the object's root; never synced.
+pub const SHARES_HERE: StreamId = StreamId(83);
 
 /// Who joined the app, in its directory's root.
 pub const DIRECTORY: StreamId = StreamId(5);

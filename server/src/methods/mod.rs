@@ -28,6 +28,7 @@ pub mod profile;
 pub mod publication;
 pub mod realtime;
 pub mod reply;
+pub mod share;
 pub mod sync;
 pub mod system;
 pub mod timeline;
@@ -59,6 +60,7 @@ pub fn all() -> Vec<Method> {
         profile::methods(),
         realtime::methods(),
         reply::methods(),
+        share::methods(),
         sync::methods(),
         system::methods(),
         timeline::methods(),

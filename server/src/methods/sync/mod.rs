@@ -81,7 +81,8 @@ impl JsonSchema for RootName {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^(profile|post|reply|chat|node):[0-9a-fA-F-]{36}$" })
+        let pattern = format!("^({}):[0-9a-fA-F-]{{36}}$", names::FOLLOWED);
+        json_schema!({ "type": "string", "pattern": pattern })
     }
 }
 
@@ -234,7 +235,8 @@ impl JsonSchema for Known {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^(profile|post|reply|chat|node):[0-9a-fA-F-]{36}(@.+)?$" })
+        let pattern = format!("^({}):[0-9a-fA-F-]{{36}}(@.+)?$", names::FOLLOWED);
+        json_schema!({ "type": "string", "pattern": pattern })
     }
 }
 

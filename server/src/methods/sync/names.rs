@@ -30,6 +30,8 @@ const NODES: &[(NodeType, &str)] = &[
     (model::NOTE_BESIDE, "noteBeside"),
     (model::CHECKIN, "checkin"),
     (model::PLACE, "place"),
+    (model::SHARE, "share"),
+    (model::SHORT_LINK, "shortLink"),
 ];
 
 /// Names of Gomer's own link types.
@@ -79,6 +81,8 @@ const STREAMS: &[(StreamId, &str)] = &[
     (model::NOTIFICATIONS_READ, "notificationsRead"),
     (model::CHECKED_IN, "checkedIn"),
     (model::CHECKINS_HERE, "checkinsHere"),
+    (model::SHARES, "shares"),
+    (model::SHARES_HERE, "sharesHere"),
 ];
 
 /// The type of the counts of link lists; a count's id is the name of its list's type.
@@ -132,8 +136,10 @@ pub fn write_root<S: Serializer>(of: &Root, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&root(*of))
 }
 
-/// Reads a root that may be followed: a profile, a post, a reply, a chat, a check-in, a place, or a node of the
-/// app's own types.
+/// The kinds of roots that may be followed, as a pattern has them.
+pub const FOLLOWED: &str = "profile|post|reply|chat|checkin|place|share|node";
+
+/// Reads a root that may be followed, of one of the kinds [`FOLLOWED`].
 pub fn parse_root(text: &str) -> Option<Root> {
     let (kind, id) = text.split_once(':')?;
     let kind = match kind {
@@ -144,6 +150,7 @@ pub fn parse_root(text: &str) -> Option<Root> {
         "reply" => RootKind::Reply,
         "checkin" => RootKind::CheckIn,
         "place" => RootKind::Place,
+        "share" => RootKind::Share,
         _ => return None,
     };
     Some(Root::new(kind, id.parse::<Id>().ok()?))
@@ -167,6 +174,8 @@ fn kind(kind: RootKind) -> &'static str {
         RootKind::CheckIn => "checkin",
         RootKind::Place => "place",
         RootKind::Index => "index",
+        RootKind::Share => "share",
+        RootKind::ShortLink => "link",
     }
 }
 

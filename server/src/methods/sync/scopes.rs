@@ -19,6 +19,7 @@ use crate::methods::chat::seat::{self, Seat};
 use crate::methods::graph::types::Readers;
 use crate::methods::notification::read::Notices;
 use crate::methods::post::hydrate::Reader;
+use crate::methods::share::view::shares;
 use crate::model::{
     BLOCKED_BY, BLOCKS, CHAT_MEMBER, CHAT_READ, CHAT_STAFF, CHECKIN, FOLLOWED_BY, FOLLOWS, LIKED_BY,
     MESSAGES, NOTIFICATIONS, PLACE, REQUESTED, REQUESTED_BY,
@@ -155,6 +156,10 @@ pub async fn readable(call: &Call, me: Id, reader: &mut Reader, root: Root) -> R
         RootKind::CheckIn => match call.node(root, root.id).await?.filter(|view| view.node.ty == CHECKIN) {
             Some(view) if reader.sees(&view.node).await? => owned(view.node.author),
             _ => Vec::new(),
+        },
+        RootKind::Share => match shares(call, reader, &[root.id]).await?.pop() {
+            Some(share) => owned(share.author.0),
+            None => Vec::new(),
         },
         RootKind::Place => match call.node(root, root.id).await?.filter(|view| view.node.ty == PLACE) {
             Some(view) if reader.sees_common(&view.node).await? => vec![Section::PUBLIC],

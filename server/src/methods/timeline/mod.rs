@@ -22,6 +22,7 @@ use super::checkin::view::{CheckIn, VERB_ARRIVE, checkin_root, listed_checkins};
 use super::post::hydrate::Reader;
 use super::post::publish::{FEED_SHARDS, feed_root};
 use super::post::view::Post;
+use super::share::view::{Share, VERB_SHARE, listed_shares, share_root};
 use crate::model::{FEED, HOME, PUBLISHED};
 use crate::problem::Code;
 use crate::registry::order::{order_of, order_text};
@@ -116,7 +117,7 @@ struct TimelineItem {
     id: Uuid,
     /// Who did it.
     actor: Uuid,
-    /// What: `create`, `arrive`.
+    /// What: `create`, `arrive`, `share`.
     verb: &'static str,
     /// When it happened, by the server's clock.
     created_at: Timestamp,
@@ -134,6 +135,8 @@ enum TimelineObject {
     Post(Box<Post>),
     /// A check-in.
     Checkin(Box<CheckIn>),
+    /// A share of something.
+    Share(Box<Share>),
 }
 
 /// Name of an entry's verb.
@@ -142,6 +145,7 @@ pub fn verb_name(verb: u16) -> &'static str {
         super::post::publish::VERB_CREATE => "create",
         2 => "update",
         VERB_ARRIVE => "arrive",
+        VERB_SHARE => "share",
         super::chat::view::VERB_ADD => "add",
         super::chat::view::VERB_REMOVE => "remove",
         super::chat::view::VERB_LEAVE => "leave",
@@ -232,6 +236,9 @@ async fn shown(
     }
     for checkin in listed_checkins(call, reader, &of_kind(RootKind::CheckIn)).await? {
         shown.insert(checkin_root(checkin.id.0), TimelineObject::Checkin(Box::new(checkin)));
+    }
+    for share in listed_shares(call, reader, &of_kind(RootKind::Share)).await? {
+        shown.insert(share_root(share.id.0), TimelineObject::Share(Box::new(share)));
     }
     Ok(shown)
 }
