@@ -108,6 +108,14 @@ fn the_guide_to_photos_runs_twice_on_the_same_server() {
 }
 
 #[test]
+fn the_guide_to_notes_check_ins_and_shares_runs_twice_on_the_same_server() {
+    run_twice(&shell("docs/guides/notes-and-check-ins.md").concat(), "notes", |said| {
+        assert!(said.contains("Ask Kim for prices and dates"), "{said}");
+        assert!(said.trim_end().ends_with("\"deleted\":true}"), "{said}");
+    });
+}
+
+#[test]
 fn the_guide_to_three_members_does_what_it_says() {
     let dir = Dir::new("three-members");
     let _members = Members(&dir);

@@ -58,9 +58,7 @@ pub struct RootName(pub Root);
 impl<'de> Deserialize<'de> for RootName {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<RootName, D::Error> {
         names::parse_root(&String::deserialize(from)?).map(RootName).ok_or_else(|| {
-            D::Error::custom(
-                "format: a root is like profile:UUID, post:UUID, reply:UUID, chat:UUID or node:UUID",
-            )
+            D::Error::custom("format: a root is a kind and an id, like profile:UUID, post:UUID or chat:UUID")
         })
     }
 }
