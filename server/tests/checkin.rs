@@ -316,7 +316,7 @@ async fn places_are_found_around_points_everywhere_on_the_globe() {
     let spots = [
         ("Zürich", 47.3769, 8.5417),
         ("Date line", -16.8, 179.9995),
-        ("North pole", 89.9999, -30.0),
+        ("North pole", 89.99, -30.0),
         ("South", -89.99, 60.0),
         ("Null", 0.0, 0.0),
     ];
@@ -341,7 +341,9 @@ async fn places_are_found_around_points_everywhere_on_the_globe() {
         assert_eq!((&found.json["end"], found.json.get("partial")), (&json!(true), None));
         // Wider, by name, and page by page: the same order.
         let wide = json!({ "latitude": latitude, "longitude": longitude, "radiusM": 50_000, "text": "BEY" });
-        let wide = kit.call("checkin.searchPlaces", None, wide).await.expect(200);
+        // Other lists are read for a wider circle; the place comes to each by itself.
+        let one = |answer: &Answer| count(answer) == 1;
+        let wide = kit.until("checkin.searchPlaces", None, wide, one).await;
         assert_eq!((count(&wide), &wide.json["items"][0]["name"]), (1, &json!(format!("{name} beyond"))));
     }
 }

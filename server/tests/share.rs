@@ -44,6 +44,8 @@ async fn each_kind_of_thing_is_shared_once_and_reads_as_it_was_answered() {
     kit.call("checkin.createPlace", Some(&ann.token), place).await.expect(200);
     let here = json!({ "id": checkin, "place": hall });
     kit.call("checkin.create", Some(&ann.token), here).await.expect(200);
+    let counted = |answer: &Answer| answer.json["checkins"] == 1;
+    kit.until("checkin.getPlace", None, json!({ "id": hall }), counted).await;
     let written = post(&kit, &ann, "Hello", "public").await;
     for object in
         [&written, &format!("place:{hall}"), &format!("checkin:{checkin}"), &format!("profile:{}", ann.id)]
