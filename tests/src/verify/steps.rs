@@ -32,6 +32,10 @@ pub fn all() -> Vec<Step> {
             .tool(&PYTHON)
             .after("release")
             .full(),
+        Step::tool_run("client", "node", "--test clients/typescript/test/")
+            .tool(&NODE)
+            .after("release")
+            .full(),
     ]
 }
 
@@ -212,6 +216,13 @@ pub static PYTHON: Tool = Tool {
     name: "python3",
     install: "the system's package manager: python3 (3.10 or later) with venv and pip",
     probe: &["python3", "-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))"],
+};
+
+/// Node, for the tests of the TypeScript client, which needs nothing else.
+pub static NODE: Tool = Tool {
+    name: "node",
+    install: "the system's package manager: nodejs (20 or later)",
+    probe: &["node", "-e", "process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)"],
 };
 
 /// A cold build on two busy cores is the longest that any step does.
