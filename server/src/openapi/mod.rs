@@ -1,4 +1,5 @@
-//! What is generated from the declarations: the OpenAPI 3.1 document, and the reference chapter of the book.
+//! What is generated from the declarations: the OpenAPI 3.1 document, the reference chapter of the book, and the types
+//! of the TypeScript client.
 //! The same program always gives the same bytes.
 //!
 //! Must never learn: a running server.
@@ -6,6 +7,7 @@
 mod document;
 mod reference;
 mod schemas;
+mod typescript;
 
 use crate::registry::Registry;
 
@@ -19,6 +21,11 @@ pub fn document_of(registry: &Registry) -> String {
     let mut text = serde_json::to_string_pretty(&document::document(registry)).expect("a JSON value is JSON");
     text.push('\n');
     text
+}
+
+/// The types of this program's methods, as declarations in TypeScript.
+pub fn typescript() -> String {
+    typescript::types(&Registry::new(crate::methods::all()))
 }
 
 /// The reference chapter of this program, as Markdown.

@@ -37,6 +37,7 @@ fn run(matches: &ArgMatches) -> Result<(), End> {
         Some(("openapi", _)) => reference::print(&gomer::openapi::document()),
         Some(("docs", matches)) => match matches.subcommand() {
             Some(("reference", _)) => reference::print(&gomer::openapi::reference()),
+            Some(("typescript", _)) => reference::print(&gomer::openapi::typescript()),
             Some(("check", matches)) => {
                 reference::check(matches.get_one::<PathBuf>("PATH").expect("clap requires it"))
             }
@@ -49,12 +50,15 @@ fn run(matches: &ArgMatches) -> Result<(), End> {
 /// The whole command line, for help and usage errors.
 fn command() -> Command {
     let docs = Command::new("docs")
-        .about("The generated chapter of the book")
+        .about("The generated chapter of the book, and the generated types of the TypeScript client")
         .subcommand_required(true)
         .subcommand(Command::new("reference").about("Print the reference of all methods as Markdown"))
+        .subcommand(Command::new("typescript").about("Print the types of all methods for TypeScript"))
         .subcommand(
             Command::new("check")
-                .about("Fail if a file is not what `docs reference` prints")
+                .about(
+                    "Fail if a file is not what `docs reference` prints, or `docs typescript` for a .ts file",
+                )
                 .arg(Arg::new("PATH").required(true).value_parser(clap::value_parser!(PathBuf))),
         );
     let show = with_settings(Command::new("show").about("Print every setting with its value and source"))

@@ -17,12 +17,17 @@ pub fn print(text: &str) -> Result<(), End> {
     }
 }
 
-/// Fails if the file is not what `gomer docs reference` prints, with the command that renews it.
+/// Fails if the file is not what `gomer docs reference` prints (`gomer docs typescript`, if its name ends in `.ts`), with
+/// the command that renews it.
 pub fn check(path: &Path) -> Result<(), End> {
-    let renew = format!("gomer docs reference > {}", path.display());
+    let (what, expected) = if path.extension().is_some_and(|ending| ending == "ts") {
+        ("typescript", gomer::openapi::typescript())
+    } else {
+        ("reference", gomer::openapi::reference())
+    };
+    let renew = format!("gomer docs {what} > {}", path.display());
     let found = std::fs::read_to_string(path)
         .map_err(|error| End::new(Exit::Failed, format!("{}: {error}; make it: {renew}", path.display())))?;
-    let expected = gomer::openapi::reference();
     if found == expected {
         return Ok(());
     }

@@ -18,6 +18,8 @@ pub fn all() -> Vec<Step> {
         Step::cargo("unit", "test --workspace --exclude gomer-tests --no-fail-fast").tests(),
         Step::cargo("release", "build --release -p gomer"),
         Step::tool_run("reference", "gomer", "docs check docs/reference/methods.md").after("release"),
+        Step::tool_run("client-types", "gomer", "docs check clients/typescript/src/methods.d.ts")
+            .after("release"),
         Step::cargo("processes", "test -p gomer-tests --no-fail-fast").tests().after("release"),
         Step::cargo("tour", "test -p gomer-tests --test tour").tests().tool(&CURL).after("release"),
         Step::cargo("simulator", "sim soak --seeds 1..201 --small"),

@@ -1,0 +1,3682 @@
+// Generated from the declarations of the methods: `gomer docs typescript > clients/typescript/src/methods.d.ts`.
+// Do not edit.
+
+/** Every method of an app, by name. */
+export interface Methods {
+  /** Makes a key of the app. Its secret is in the first reply only, never in a repeated one. */
+  "admin.createKey": {
+    kind: "procedure";
+    args: NewKey;
+    reply: KeyView;
+  };
+  /** Revokes a key for ever. */
+  "admin.deleteKey": {
+    kind: "procedure";
+    args: WhichKey;
+    reply: KeyView;
+  };
+  /** Shows the app's settings, their revision, and the revisions that are kept. */
+  "admin.getSettings": {
+    kind: "query";
+    args: Empty;
+    reply: SettingsView;
+  };
+  /** Lists the app's keys, revoked ones included, never their secrets. */
+  "admin.listKeys": {
+    kind: "query";
+    args: Empty;
+    reply: Keys;
+  };
+  /** Lists the people of the app, newest first, banned and private ones included; guests are not in it. */
+  "admin.listProfiles": {
+    kind: "query";
+    args: ListProfiles;
+    reply: ProfilePage;
+  };
+  /** Puts the settings of an earlier revision in force again, as a new revision. */
+  "admin.rollbackSettings": {
+    kind: "procedure";
+    args: RollbackSettings;
+    reply: SettingsView;
+  };
+  /** Changes settings: what is absent stays, null goes back to its default. Twenty revisions are kept. */
+  "admin.updateSettings": {
+    kind: "procedure";
+    args: UpdateSettings;
+    reply: SettingsView;
+  };
+  /** Shows the app's name, languages, features and limits, and the oldest build that works. */
+  "app.getInfo": {
+    kind: "query";
+    args: Empty;
+    reply: Info;
+  };
+  /** Shows the app's own node and link types, and the events that methods cause. */
+  "app.getSchema": {
+    kind: "query";
+    args: Empty;
+    reply: AppSchema;
+  };
+  /** Changes my password; all my other sessions end. */
+  "auth.changePassword": {
+    kind: "procedure";
+    args: ChangePassword;
+    reply: Empty;
+  };
+  /** Confirms an e-mail address with the code that was sent there. */
+  "auth.confirmCode": {
+    kind: "procedure";
+    args: ConfirmCode;
+    reply: Empty;
+  };
+  /** Signs up with handle or e-mail address and a password, and opens a session; a guest keeps its profile. */
+  "auth.createAccount": {
+    kind: "procedure";
+    args: CreateAccount;
+    reply: Opened;
+  };
+  /** Makes a guest profile for this device and opens a session. */
+  "auth.createGuest": {
+    kind: "procedure";
+    args: CreateGuest;
+    reply: Opened;
+  };
+  /** Signs in with a password or a one-time code; the client picks the session's id. */
+  "auth.createSession": {
+    kind: "procedure";
+    args: CreateSession;
+    reply: Opened;
+  };
+  /** Signs out everywhere else. */
+  "auth.deleteOtherSessions": {
+    kind: "procedure";
+    args: Empty;
+    reply: Empty;
+  };
+  /** Signs out this device, or another one by its session. */
+  "auth.deleteSession": {
+    kind: "procedure";
+    args: DeleteSession;
+    reply: Empty;
+  };
+  /** Says who I am: profile, device, roles, and until when the session lasts. */
+  "auth.getSession": {
+    kind: "query";
+    args: Empty;
+    reply: Me;
+  };
+  /** Lists my open sessions with their devices. */
+  "auth.listSessions": {
+    kind: "query";
+    args: Empty;
+    reply: MySessionPage;
+  };
+  /** Exchanges a refresh token for the next pair; the old one stays good until the new pair is first used. */
+  "auth.refreshSession": {
+    kind: "procedure";
+    args: RefreshSession;
+    reply: Opened;
+  };
+  /** Sends a one-time code by e-mail, to sign in, to confirm the address or to set a new password. */
+  "auth.requestCode": {
+    kind: "procedure";
+    args: RequestCode;
+    reply: CodeRequested;
+  };
+  /** Sets a new password with a code; all sessions end. */
+  "auth.resetPassword": {
+    kind: "procedure";
+    args: ResetPassword;
+    reply: Empty;
+  };
+  /** Runs up to 50 calls in order, each with its own result; they are no transaction. */
+  "batch.run": {
+    kind: "procedure";
+    args: Batch;
+    reply: Results;
+  };
+  /** Blocks a profile: ends follows both ways, and hides both from each other everywhere. */
+  "block.create": {
+    kind: "procedure";
+    args: Other;
+    reply: Relation;
+  };
+  /** Mutes a profile, thread, chat, tag or word, until a time or for good. */
+  "block.createMute": {
+    kind: "procedure";
+    args: CreateMute;
+    reply: Mute;
+  };
+  /** Lifts my block of a profile; follows do not come back. */
+  "block.delete": {
+    kind: "procedure";
+    args: Other;
+    reply: Relation;
+  };
+  /** Takes a mute back. */
+  "block.deleteMute": {
+    kind: "procedure";
+    args: DeleteMute;
+    reply: Empty;
+  };
+  /** Lists whom I block, newest first. */
+  "block.list": {
+    kind: "query";
+    args: ListMine;
+    reply: BlockedPage;
+  };
+  /** Lists what I mute, newest first. */
+  "block.listMutes": {
+    kind: "query";
+    args: ListMine;
+    reply: MutedPage;
+  };
+  /** Adds up to 80 members to a group. */
+  "chat.addMembers": {
+    kind: "procedure";
+    args: ChangeMembers;
+    reply: ChangedMembers;
+  };
+  /** Opens a group with a title and up to 80 members; its maker is its owner. */
+  "chat.create": {
+    kind: "procedure";
+    args: CreateChat;
+    reply: Chat;
+  };
+  /** Deletes a message for all, for me only, or for me with all that came before it. */
+  "chat.deleteMessage": {
+    kind: "procedure";
+    args: DeleteMessage;
+    reply: DeletedMessage;
+  };
+  /** Shows a chat with my read mark, what is unread and the newest message. */
+  "chat.get": {
+    kind: "query";
+    args: GetChat;
+    reply: Chat;
+  };
+  /** Counts unread chats, messages and mentions in one call. */
+  "chat.getUnread": {
+    kind: "query";
+    args: Empty;
+    reply: UnreadChats;
+  };
+  /** Leaves a group; nothing of it is shown to me any more. */
+  "chat.leave": {
+    kind: "procedure";
+    args: LeaveChat;
+    reply: LeftChat;
+  };
+  /** Lists my chats by what last happened in them, with what is unread. */
+  "chat.list": {
+    kind: "query";
+    args: ListChats;
+    reply: ChatPage;
+  };
+  /** Lists members with their roles and read marks, newest first. */
+  "chat.listMembers": {
+    kind: "query";
+    args: ListMembers;
+    reply: ChatMemberPage;
+  };
+  /** Lists messages before, after or around a place. */
+  "chat.listMessages": {
+    kind: "query";
+    args: ListMessages;
+    reply: MessagePage;
+  };
+  /** Moves my read mark forward; what is unread follows from it. */
+  "chat.markRead": {
+    kind: "procedure";
+    args: MarkRead;
+    reply: ReadMark;
+  };
+  /** Gives the one direct chat with a profile, which is made if there is none. */
+  "chat.openDirect": {
+    kind: "procedure";
+    args: OpenDirect;
+    reply: Chat;
+  };
+  /** Removes up to 80 members from a group; nothing of it is shown to them any more. */
+  "chat.removeMembers": {
+    kind: "procedure";
+    args: ChangeMembers;
+    reply: ChangedMembers;
+  };
+  /** Sends text, a link, a place or a shared object; the chat's own order counts, and no clock. */
+  "chat.sendMessage": {
+    kind: "procedure";
+    args: SendMessage;
+    reply: Message;
+  };
+  /** Makes a member an owner, a moderator or a plain member of a group. */
+  "chat.setMemberRole": {
+    kind: "procedure";
+    args: SetMemberRole;
+    reply: MemberRole;
+  };
+  /** Says for 5 s that I am writing something, to those members who are connected. */
+  "chat.setTyping": {
+    kind: "procedure";
+    args: SetTyping;
+    reply: Typing;
+  };
+  /** Changes a group's title and who may write. */
+  "chat.update": {
+    kind: "procedure";
+    args: UpdateChat;
+    reply: Chat;
+  };
+  /** Edits a message of mine; its place stays. */
+  "chat.updateMessage": {
+    kind: "procedure";
+    args: UpdateMessage;
+    reply: Message;
+  };
+  /** Checks in at a place, for an audience that is chosen per check-in. */
+  "checkin.create": {
+    kind: "procedure";
+    args: CreateCheckIn;
+    reply: CheckIn;
+  };
+  /** Adds a place that people can check in at; everybody can find it. */
+  "checkin.createPlace": {
+    kind: "procedure";
+    args: CreatePlace;
+    reply: CheckInPlace;
+  };
+  /** Deletes a check-in for ever. */
+  "checkin.delete": {
+    kind: "procedure";
+    args: DeleteCheckIn;
+    reply: DeletedCheckIn;
+  };
+  /** Shows one check-in with its place. */
+  "checkin.get": {
+    kind: "query";
+    args: GetCheckIn;
+    reply: CheckIn;
+  };
+  /** Shows one place with the number of public check-ins. */
+  "checkin.getPlace": {
+    kind: "query";
+    args: GetPlace;
+    reply: CheckInPlace;
+  };
+  /** Lists who was at a place, as far as the caller may know, newest first. */
+  "checkin.listByPlace": {
+    kind: "query";
+    args: ListCheckIns;
+    reply: CheckInPage;
+  };
+  /** Lists where a profile checked in, as far as the caller may know, newest first. */
+  "checkin.listByProfile": {
+    kind: "query";
+    args: ListCheckIns;
+    reply: CheckInPage;
+  };
+  /** Finds places by name, around a point, or both. */
+  "checkin.searchPlaces": {
+    kind: "query";
+    args: SearchPlaces;
+    reply: FoundPlaces;
+  };
+  /** Removes a device of mine, and signs it out. */
+  "device.delete": {
+    kind: "procedure";
+    args: DeleteDevice;
+    reply: Empty;
+  };
+  /** Lists my devices. */
+  "device.list": {
+    kind: "query";
+    args: Empty;
+    reply: DevicePage;
+  };
+  /** Makes a device known, or changes what is known of it, by its installation id. */
+  "device.register": {
+    kind: "procedure";
+    args: DeviceArgs;
+    reply: Device;
+  };
+  /** Accepts somebody's request to follow me. */
+  "follow.accept": {
+    kind: "procedure";
+    args: Other2;
+    reply: Relation;
+  };
+  /** Follows a profile, or asks to if it is private. */
+  "follow.create": {
+    kind: "procedure";
+    args: Other2;
+    reply: Relation;
+  };
+  /** Stops following a profile, or takes the request back. */
+  "follow.delete": {
+    kind: "procedure";
+    args: Other2;
+    reply: Relation;
+  };
+  /** Shows my relation to up to 100 profiles. */
+  "follow.getRelations": {
+    kind: "query";
+    args: GetRelations;
+    reply: Relations;
+  };
+  /** Lists who follows a profile, newest first. */
+  "follow.listFollowers": {
+    kind: "query";
+    args: ListOf;
+    reply: ProfilePage;
+  };
+  /** Lists whom a profile follows, newest first. */
+  "follow.listFollowing": {
+    kind: "query";
+    args: ListOf;
+    reply: ProfilePage;
+  };
+  /** Lists requests that wait for me, or mine that wait for others, newest first. */
+  "follow.listRequests": {
+    kind: "query";
+    args: ListRequests;
+    reply: FollowRequestPage;
+  };
+  /** Rejects somebody's request to follow me. */
+  "follow.reject": {
+    kind: "procedure";
+    args: Other2;
+    reply: Relation;
+  };
+  /** Changes a link's type in one step, keeping its time and data. */
+  "graph.changeLinkType": {
+    kind: "procedure";
+    args: ChangeLinkType;
+    reply: GraphLink;
+  };
+  /** Counts a link list. */
+  "graph.countLinks": {
+    kind: "query";
+    args: CountLinks;
+    reply: LinkTotal;
+  };
+  /** Removes a link, and its inverse. */
+  "graph.deleteLink": {
+    kind: "procedure";
+    args: DeleteLink;
+    reply: DeletedLink;
+  };
+  /** Deletes a node for ever. Its links stay until they are deleted. */
+  "graph.deleteNode": {
+    kind: "procedure";
+    args: DeleteNode;
+    reply: Deleted;
+  };
+  /** Shows the links from one end to up to 100 others. */
+  "graph.getLinks": {
+    kind: "query";
+    args: GetLinks;
+    reply: Links;
+  };
+  /** Shows up to 100 nodes by id; those that the caller may not see are left out. */
+  "graph.getNodes": {
+    kind: "query";
+    args: GetNodes;
+    reply: Nodes;
+  };
+  /** Lists links newest first, by limit and time window. */
+  "graph.listLinks": {
+    kind: "query";
+    args: ListLinks;
+    reply: LinkList;
+  };
+  /** Lists the declared types. */
+  "graph.listTypes": {
+    kind: "query";
+    args: Empty;
+    reply: TypeList;
+  };
+  /** Changes attributes of a node; each goes to its own latest edit. */
+  "graph.patchNode": {
+    kind: "procedure";
+    args: PatchNode;
+    reply: GraphNode;
+  };
+  /** Adds a link or changes its data; the inverse follows. */
+  "graph.putLink": {
+    kind: "procedure";
+    args: PutLink;
+    reply: GraphLink;
+  };
+  /** Makes a node, or replaces all its attributes. */
+  "graph.putNode": {
+    kind: "procedure";
+    args: PutNode;
+    reply: GraphNode;
+  };
+  /** Declares a node or link type: its attributes, who may read and who may write. */
+  "graph.putType": {
+    kind: "procedure";
+    args: PutType;
+    reply: TypeView;
+  };
+  /** Takes my reaction back. */
+  "like.delete": {
+    kind: "procedure";
+    args: DeleteLike;
+    reply: MyLike;
+  };
+  /** Counts reactions per kind, with my own, for up to 100 posts. */
+  "like.getCounts": {
+    kind: "query";
+    args: GetCounts;
+    reply: ManyCounts;
+  };
+  /** Lists who reacted to a post, newest first. */
+  "like.list": {
+    kind: "query";
+    args: ListLikes;
+    reply: LikePage;
+  };
+  /** Likes a post, optionally with a kind of reaction; once per profile and post. */
+  "like.put": {
+    kind: "procedure";
+    args: PutLike;
+    reply: MyLike;
+  };
+  /** Opens a resumable upload. Bytes that the app has already finish at once; else they go to an address that is good for 24 hours and needs no headers: PUT the whole, or parts with `Upload-Offset`; HEAD tells the offset. */
+  "media.createUpload": {
+    kind: "procedure";
+    args: CreateUpload;
+    reply: Upload;
+  };
+  /** Checks size, hash and type of what has come, takes out of pictures what the camera wrote about itself, and makes smaller sizes. */
+  "media.finishUpload": {
+    kind: "procedure";
+    args: FinishUpload;
+    reply: Media;
+  };
+  /** Shows facts and addresses of one media, its smaller sizes included. */
+  "media.get": {
+    kind: "query";
+    args: GetMedia;
+    reply: Media;
+  };
+  /** Tells how far an upload got. */
+  "media.getUpload": {
+    kind: "query";
+    args: GetUpload;
+    reply: Upload;
+  };
+  /** Uploads one part at an offset; its body is the bytes. What has come already may come again. */
+  "media.putPart": {
+    kind: "procedure";
+    args: PutPart;
+    reply: Progress;
+  };
+  /** Writes a private note, optionally about an object of any kind. */
+  "note.create": {
+    kind: "procedure";
+    args: CreateNote;
+    reply: Note;
+  };
+  /** Deletes a note for ever. */
+  "note.delete": {
+    kind: "procedure";
+    args: DeleteNote;
+    reply: DeletedNote;
+  };
+  /** Shows one note of mine, with the texts that other devices wrote at the same time. */
+  "note.get": {
+    kind: "query";
+    args: GetNote;
+    reply: Note;
+  };
+  /** Lists my notes, the one changed last first; all, or those about one object. */
+  "note.list": {
+    kind: "query";
+    args: ListNotes;
+    reply: NotePage;
+  };
+  /** Edits a note; texts that were written at the same time are both kept until one is chosen. */
+  "note.update": {
+    kind: "procedure";
+    args: UpdateNote;
+    reply: Note;
+  };
+  /** Says of up to 100 calls whether I may make them, and if not, why. */
+  "permission.check": {
+    kind: "query";
+    args: Check;
+    reply: Checked;
+  };
+  /** Shows for whom a post or my profile is. */
+  "permission.getAudience": {
+    kind: "query";
+    args: GetAudience;
+    reply: AudienceView;
+  };
+  /** Shows my roles, and the methods that they allow. */
+  "permission.getMine": {
+    kind: "query";
+    args: Empty;
+    reply: Mine;
+  };
+  /** Gives a role to a profile, until a time or for good. */
+  "permission.grantRole": {
+    kind: "procedure";
+    args: GrantRole;
+    reply: Grant;
+  };
+  /** Makes a role of the app's own, or changes which methods its holders may call. */
+  "permission.putRole": {
+    kind: "procedure";
+    args: PutRole;
+    reply: RoleView;
+  };
+  /** Takes a role back. */
+  "permission.revokeRole": {
+    kind: "procedure";
+    args: RevokeRole;
+    reply: Grant;
+  };
+  /** Says for whom a post or my profile is. */
+  "permission.setAudience": {
+    kind: "procedure";
+    args: SetAudience;
+    reply: AudienceView;
+  };
+  /** Publishes text with media, link, place, mentions and tags, for an audience that is chosen per post. */
+  "post.create": {
+    kind: "procedure";
+    args: CreatePost;
+    reply: Post;
+  };
+  /** Deletes a post for ever. */
+  "post.delete": {
+    kind: "procedure";
+    args: DeletePost;
+    reply: Deleted2;
+  };
+  /** Shows one post with its reactions and the caller's own. */
+  "post.get": {
+    kind: "query";
+    args: GetPost;
+    reply: Post;
+  };
+  /** Shows up to 100 posts by id; those that the caller may not see are left out. */
+  "post.getMany": {
+    kind: "query";
+    args: GetPosts;
+    reply: Posts;
+  };
+  /** Lists the posts of a profile, newest first. */
+  "post.listByProfile": {
+    kind: "query";
+    args: ListByProfile;
+    reply: PostPage;
+  };
+  /** Lists the public posts that carry a tag, newest first. */
+  "post.listByTag": {
+    kind: "query";
+    args: ListByTag;
+    reply: PostPage;
+  };
+  /** Edits a post; older revisions are kept. */
+  "post.update": {
+    kind: "procedure";
+    args: UpdatePost;
+    reply: Post;
+  };
+  /** Says whether a handle is well formed and free. */
+  "profile.checkHandle": {
+    kind: "query";
+    args: CheckHandle;
+    reply: HandleState;
+  };
+  /** Shows one profile, by id or handle, with the caller's relation to it. */
+  "profile.get": {
+    kind: "query";
+    args: GetProfile;
+    reply: Profile;
+  };
+  /** Shows up to 100 profiles in the order asked, and marks those that are missing. */
+  "profile.getMany": {
+    kind: "query";
+    args: GetProfiles;
+    reply: Profiles;
+  };
+  /** Lists the people of the app, newest first. */
+  "profile.list": {
+    kind: "query";
+    args: ListProfiles2;
+    reply: ProfilePage;
+  };
+  /** Lists who of up to 200 profiles is there, as far as I may see them. */
+  "profile.listPresence": {
+    kind: "query";
+    args: ListPresence;
+    reply: Presences;
+  };
+  /** Shows a finished upload as one's picture, or as the picture behind the profile; `null` takes it away. */
+  "profile.setAvatar": {
+    kind: "procedure";
+    args: SetAvatar;
+    reply: Profile;
+  };
+  /** Takes a unique handle, and frees the one before. */
+  "profile.setHandle": {
+    kind: "procedure";
+    args: SetHandle;
+    reply: Profile;
+  };
+  /** Says for a while that I am there, away or hidden; it is not stored, and ends by itself. */
+  "profile.setPresence": {
+    kind: "procedure";
+    args: SetPresence;
+    reply: PresenceOf;
+  };
+  /** Changes name, text, links, the app's own fields, and whether the profile is private. */
+  "profile.update": {
+    kind: "procedure";
+    args: UpdateProfile;
+    reply: Profile;
+  };
+  /** Gives a token for one `realtime.subscribe` of a client that cannot set headers. */
+  "realtime.getToken": {
+    kind: "procedure";
+    args: Empty;
+    reply: LiveToken;
+  };
+  /** Streams changes as they happen, from a cursor or from now on, as server-sent events; and who types or is there. */
+  "realtime.subscribe": {
+    kind: "query";
+    args: Subscribe;
+    reply: Item;
+  };
+  /** Shares a post, check-in, place or profile in the app, with or without a comment. */
+  "share.create": {
+    kind: "procedure";
+    args: CreateShare;
+    reply: Share;
+  };
+  /** Makes my short link to an object, the same one each time, with tags for a preview. */
+  "share.createLink": {
+    kind: "procedure";
+    args: CreateLink;
+    reply: ShortLink;
+  };
+  /** Takes a share back for ever. */
+  "share.delete": {
+    kind: "procedure";
+    args: DeleteShare;
+    reply: DeletedShare;
+  };
+  /** Shows where a short link leads, to whoever may see it. */
+  "share.getLink": {
+    kind: "query";
+    args: GetLink;
+    reply: ShortLink;
+  };
+  /** Lists who shared an object, as far as the caller may know, newest first. */
+  "share.list": {
+    kind: "query";
+    args: ListShares;
+    reply: SharePage;
+  };
+  /** Shows up to 200 entities; those that are as the caller knows them are only named. */
+  "sync.getEntities": {
+    kind: "query";
+    args: GetEntities;
+    reply: Entities;
+  };
+  /** Sends what there is, for a first start, and the cursor to go on from with `sync.pull`. */
+  "sync.getSnapshot": {
+    kind: "query";
+    args: GetSnapshot;
+    reply: Changes;
+  };
+  /** Shows a cursor that is up to date, how long the server remembers deletions, and its time. */
+  "sync.getStatus": {
+    kind: "query";
+    args: Empty;
+    reply: Status2;
+  };
+  /** Sends everything that changed for me since a cursor, and waits for it if asked to. */
+  "sync.pull": {
+    kind: "query";
+    args: Pull;
+    reply: Changes;
+  };
+  /** Carries out a queue of operations in order; each counts once, however often it is sent. */
+  "sync.push": {
+    kind: "procedure";
+    args: Push;
+    reply: Pushed;
+  };
+  /** Says whether the server takes requests, and what time it is there. */
+  "system.getHealth": {
+    kind: "query";
+    args: Empty;
+    reply: Health;
+  };
+  /** Shows my rate limits and what is left of them. */
+  "system.getLimits": {
+    kind: "query";
+    args: Empty;
+    reply: MyLimits;
+  };
+  /** Gives the OpenAPI 3.1 document of this server. */
+  "system.getOpenApi": {
+    kind: "query";
+    args: Empty;
+    reply: unknown;
+  };
+  /** Lists every error code with its meaning and what to do. */
+  "system.listErrors": {
+    kind: "query";
+    args: Empty;
+    reply: ErrorList;
+  };
+  /** Shows the public activity of the whole app, newest first. */
+  "timeline.getApp": {
+    kind: "query";
+    args: Fetch;
+    reply: TimelinePage;
+  };
+  /** Shows my home timeline: what those whom I follow published, and I. */
+  "timeline.getHome": {
+    kind: "query";
+    args: Fetch;
+    reply: TimelinePage;
+  };
+  /** Shows how far I have read my timelines, on every device, and what is unread. */
+  "timeline.getMarkers": {
+    kind: "query";
+    args: Empty;
+    reply: Markers;
+  };
+  /** Shows everything that a profile published. */
+  "timeline.getProfile": {
+    kind: "query";
+    args: FetchProfile;
+    reply: TimelinePage;
+  };
+  /** Remembers how far I have read a timeline; it moves forward only. */
+  "timeline.setMarker": {
+    kind: "procedure";
+    args: SetMarker;
+    reply: Marker;
+  };
+}
+
+/** Types and events. */
+export type AppSchema = {
+  /** Events, with the methods that cause each. */
+  events: Record<string, Array<string>>;
+  /** The app's own node and link types, by name: as they were declared with `graph.putType`. */
+  types: Record<string, unknown>;
+};
+
+/** The settings of an app. */
+export type AppSettings = {
+  /** Facts for clients, shown by `app.getInfo`. */
+  client: Client;
+  /** Which web pages may call from a browser. */
+  cors: Cors;
+  /** Who sees a post whose author does not say. */
+  defaultAudience: DefaultAudience;
+  /** Whether people may use the app as guests, without an account. */
+  guests: Guests;
+  /** What handles may be. */
+  handles: Handles;
+  /** Limits on how often may be called. */
+  rates: Rates;
+  /** How much of the streams is kept. */
+  retention: Retention;
+  /** Who may make an account. */
+  signUp: SignUp;
+};
+
+/** The settings of an app. */
+export type AppSettingsInput = {
+  /** Facts for clients, shown by `app.getInfo`. */
+  client?: ClientInput;
+  /** Which web pages may call from a browser. */
+  cors?: CorsInput;
+  /** Who sees a post whose author does not say. */
+  defaultAudience?: DefaultAudience;
+  /** Whether people may use the app as guests, without an account. */
+  guests?: Guests;
+  /** What handles may be. */
+  handles?: HandlesInput;
+  /** Limits on how often may be called. */
+  rates?: RatesInput;
+  /** How much of the streams is kept. */
+  retention?: RetentionInput;
+  /** Who may make an account. */
+  signUp?: SignUp;
+};
+
+/** An app. */
+export type AppView = {
+  /** When it was made. */
+  createdAt: string;
+  /** The id it was created with. */
+  id: string;
+  /** Keys that are not revoked. */
+  keys: number;
+  /** Its name in addresses. */
+  name: string;
+  /** Its revision: title and state. */
+  rev: Rev;
+  /** What it may do. */
+  state: State;
+  /** What people read. */
+  title: string;
+};
+
+/** A page of a list. */
+export type AppViewPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<AppView>;
+};
+
+/** What an attribute holds. */
+export type AttrKind = "string" | "number" | "boolean" | "array" | "object" | "any";
+
+/** Who may read a post. */
+export type Audience = "public" | "followers" | "onlyMe";
+
+/** For whom something is. */
+export type AudienceView = {
+  /** For whom it is. A profile is for `public` or for `followers`, who are then asked for. */
+  audience: Audience;
+  /** What it is about. */
+  object: Object;
+  /** The object's revision. */
+  rev: Rev;
+};
+
+/** Calls. */
+export type Batch = {
+  /** Up to 50 calls. */
+  calls: Array<Inner>;
+  /** Do not go on after the first call that fails. */
+  stopOnError?: boolean;
+};
+
+/** Somebody whom I block. What is shown is what it takes to tell whom to unblock. */
+export type Blocked = {
+  /** Since when. */
+  createdAt: string;
+  /** Its handle, unless it is gone or blocks me too. */
+  handle?: string | null;
+  /** The profile. */
+  id: string;
+  /** Its name, likewise. */
+  name?: string | null;
+};
+
+/** A page of a list. */
+export type BlockedPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Blocked>;
+};
+
+/** What became of a call. */
+export type CallResult = {
+  /** The problem's code, if it failed. */
+  code?: string | null;
+  /** Its operation id, if it had one. */
+  op?: string | null;
+  /** It was done before: this is the reply of then. */
+  replayed?: boolean;
+  /** In how many seconds to try again. */
+  retryAfterS?: number | null;
+  /** The entity's revision. */
+  rev?: Rev | null;
+  /** The HTTP status that it would have had as a call of its own. */
+  status: number;
+  /** The reply; where a revision was stale, the entity as it is now. */
+  value?: unknown;
+};
+
+/** A link to move to another list. */
+export type ChangeLinkType = {
+  /** What it starts from. */
+  from: string;
+  /** The type that it gets. Its links start from and lead to the same kinds. */
+  newType: Name;
+  /** What it leads to. */
+  to: string;
+  /** Its type now. */
+  type: Name;
+};
+
+/** Whom to add or to remove. */
+export type ChangeMembers = {
+  /** The chat; a group. */
+  chat: string;
+  /** 1 to 80 profiles. */
+  profiles: Array<string>;
+};
+
+/** The old password and the new one. */
+export type ChangePassword = {
+  /** The password until now. */
+  current: string;
+  /** The password from now on. */
+  password: string;
+};
+
+/** Who was added or removed. */
+export type ChangedMembers = {
+  /** Those of the profiles who were not, or no longer, members before. */
+  changed: Array<string>;
+  /** The chat. */
+  chat: string;
+  /** How many members the chat has now. */
+  memberCount: number;
+};
+
+/** A page of changes. */
+export type Changes = {
+  /** Where the next page begins. Hand it back as it is. */
+  cursor: string;
+  /** Whether this was all there is. Only then is what the phone holds a state that the server had. */
+  end: boolean;
+  /** What changed. */
+  items: Array<Item>;
+  /** Up to where the cursor covers the caller's own profile, once it does: goes with what is queued from then on. */
+  known?: KnownRoot | null;
+};
+
+/** A chat, as one of its members sees it. */
+export type Chat = {
+  /** When it was made, by the server's clock. */
+  createdAt: string;
+  /** Its id. */
+  id: string;
+  /** What it is. */
+  kind: ChatKind;
+  /** The newest message, if there is one that I may see. Absent in the replies of procedures. */
+  last?: Message | null;
+  /** How many members it has. */
+  memberCount: number;
+  /** I mute it: its messages do not count in `chat.getUnread`. */
+  muted?: boolean;
+  /** What I may do in it. */
+  myRole: ChatRole;
+  /** The place of the newest message that I have read; absent if none. */
+  readTo?: string | null;
+  /** Its revision. Messages and members do not change it. */
+  rev: Rev;
+  /** What a group is called. */
+  title?: string | null;
+  /** Messages of others after it; 100 stands for more than 99. Absent in the replies of procedures. */
+  unread?: number | null;
+  /** The other one of a direct chat. */
+  with?: string | null;
+  /** Who may write. */
+  writers: Writers;
+};
+
+/** What a chat is. */
+export type ChatKind = "direct" | "group";
+
+/** A member. */
+export type ChatMember = {
+  /** Since when. */
+  joinedAt: string;
+  /** Who. */
+  profile: Profile;
+  /** The place of the newest message that they have read; absent if none. */
+  readTo?: string | null;
+  /** What they may do. */
+  role: ChatRole;
+};
+
+/** A page of a list. */
+export type ChatMemberPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<ChatMember>;
+};
+
+/** A page of a list. */
+export type ChatPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Chat>;
+};
+
+/** What a member may do in a chat. In a direct chat both are members. */
+export type ChatRole = "member" | "moderator" | "owner";
+
+/** Calls that I might make. */
+export type Check = {
+  /** 1 to 100 of them. */
+  calls: Array<OneCall>;
+};
+
+/** Which handle. */
+export type CheckHandle = {
+  /** Any text. */
+  handle: string;
+};
+
+/** A check-in. */
+export type CheckIn = {
+  /** Who may know. */
+  audience: Audience;
+  /** Who was there. */
+  author: string;
+  /** When, by the server's clock. */
+  createdAt: string;
+  /** Its id, chosen by the author's device. */
+  id: string;
+  /** What they say of it. */
+  note?: string | null;
+  /** Where. */
+  place: PlaceInBrief;
+  /** A moderator took it down; only its author still sees it. */
+  removed?: boolean;
+  /** Its revision. */
+  rev: Rev;
+};
+
+/** A page of a list. */
+export type CheckInPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<CheckIn>;
+};
+
+/** A place. */
+export type CheckInPlace = {
+  /** Its postal address. */
+  address?: string | null;
+  /** How many public check-ins there are; absent in the replies of procedures. */
+  checkins?: number | null;
+  /** When it was added, by the server's clock. */
+  createdAt: string;
+  /** How far it is from the point that was asked about, in metres. */
+  distanceM?: number | null;
+  /** Its id, chosen by who added it. */
+  id: string;
+  /** Degrees north, -90 to 90. */
+  latitude: number;
+  /** Degrees east, -180 to 180. The date line is at -180. */
+  longitude: number;
+  /** What people call it. */
+  name: string;
+  /** Its revision. Check-ins do not change it. */
+  rev: Rev;
+};
+
+/** Answers. */
+export type Checked = {
+  /** In the order asked. */
+  items: Array<OneAnswer>;
+};
+
+/** Facts for clients. */
+export type Client = {
+  /** Languages that the app speaks, as BCP 47 tags, the first being the usual one; 1 to 100. */
+  locales: Array<string>;
+  /** The oldest build of the app that still works; what it means is the app's business. At most 64 characters. */
+  versionMin: string | null;
+};
+
+/** Facts for clients. */
+export type ClientInput = {
+  /** Languages that the app speaks, as BCP 47 tags, the first being the usual one; 1 to 100. */
+  locales?: Array<string>;
+  /** The oldest build of the app that still works; what it means is the app's business. At most 64 characters. */
+  versionMin?: string | null;
+};
+
+/** A code is on its way, if there is such an account. */
+export type CodeRequested = {
+  /** How long the code is good, in seconds. */
+  expiresInS: number;
+  /** The request's id. */
+  id: string;
+};
+
+/** How an entity is, compared with what the caller knows. */
+export type Compared = "put" | "same" | "absent";
+
+/** Which address, and the code. */
+export type ConfirmCode = {
+  /** The code that was sent there. */
+  code: string;
+  /** The address. */
+  email: string;
+};
+
+/** Which web pages may call from a browser. */
+export type Cors = {
+  /** Origins as a browser sends them: `https://app.example`, with a port if it is not the usual one. At most 50. None: no page may. */
+  origins: Array<string>;
+};
+
+/** Which web pages may call from a browser. */
+export type CorsInput = {
+  /** Origins as a browser sends them: `https://app.example`, with a port if it is not the usual one. At most 50. None: no page may. */
+  origins?: Array<string>;
+};
+
+/** Which list. */
+export type CountLinks = {
+  /** What the links start from. */
+  from: string;
+  /** Their type. */
+  type: Name;
+};
+
+/** Counts of one post. */
+export type Counts = {
+  /** All reactions together. */
+  count: number;
+  /** The post. */
+  id: string;
+  /** Reactions by kind; kinds without any are left out. */
+  kinds: Record<string, number>;
+  /** The kind of my own reaction. */
+  mine?: string | null;
+};
+
+/** An account. */
+export type CreateAccount = {
+  /** The device. */
+  device?: DeviceArgs | null;
+  /** An e-mail address of which there is one account at most. */
+  email?: string | null;
+  /** A unique handle. Handle or e-mail address must be there. */
+  handle?: string | null;
+  /** The profile's id. Pick it yourself, so that a retry makes no second one. A guest who is signed in gives its own, or none, and keeps its profile. */
+  id?: string | null;
+  /** A name to be shown. */
+  name?: string | null;
+  /** The password: 8 to 128 characters. */
+  password: string;
+  /** The session's id; by default the profile's. */
+  sessionId?: string | null;
+};
+
+/** A new app. */
+export type CreateApp = {
+  /** Its id, chosen by the caller. */
+  id: string;
+  /** Its name in addresses: 1 to 63 of a-z, 0-9 and -, with - neither first nor last. Never changes. */
+  name: string;
+  /** What people read; by default the name. */
+  title?: string | null;
+};
+
+/** A new group. */
+export type CreateChat = {
+  /** Its id, chosen by the caller. */
+  id: string;
+  /** Up to 80 profiles who are its first members, beside the caller, who is its owner. */
+  members?: Array<string>;
+  /** What it is called. */
+  title: string;
+  /** Who may write. */
+  writers?: Writers;
+};
+
+/** A new check-in. */
+export type CreateCheckIn = {
+  /** Who may know; if absent, whom the app's settings say. */
+  audience?: Audience | null;
+  /** Its id, chosen by the caller. */
+  id: string;
+  /** What to say of it. */
+  note?: string | null;
+  /** The place. */
+  place: string;
+};
+
+/** A guest. */
+export type CreateGuest = {
+  /** The device. */
+  device?: DeviceArgs | null;
+  /** The profile's id. Pick it yourself, so that a retry makes no second one. */
+  id?: string | null;
+  /** A name to be shown. */
+  name?: string | null;
+  /** The session's id; by default the profile's. */
+  sessionId?: string | null;
+};
+
+/** A new key of an app. */
+export type CreateKey = {
+  /** The name of the app. */
+  app: string;
+  /** The key. */
+  key: NewKey;
+};
+
+/** What to link to. */
+export type CreateLink = {
+  /** The object. */
+  object: ShareableObject;
+};
+
+/** What to mute. */
+export type CreateMute = {
+  /** What. */
+  subject: Subject;
+  /** Until when; for good if it is absent. */
+  until?: string | null;
+};
+
+/** A new note. */
+export type CreateNote = {
+  /** What it is about. */
+  about?: NoteSubject | null;
+  /** Its id, chosen by the caller. */
+  id: string;
+  /** What it says. */
+  text: string;
+  /** Its title. */
+  title?: string | null;
+};
+
+/** A new place. */
+export type CreatePlace = {
+  /** Its postal address. */
+  address?: string | null;
+  /** Its id, chosen by the caller. */
+  id: string;
+  /** Degrees north, -90 to 90; rounded to five digits after the point. */
+  latitude: number;
+  /** Degrees east, -180 to 180; rounded to five digits after the point. */
+  longitude: number;
+  /** What people call it. */
+  name: string;
+};
+
+/** A new post. */
+export type CreatePost = {
+  /** Who may read it; if absent, whom the app's settings say. */
+  audience?: Audience | null;
+  /** Its id, chosen by the caller. */
+  id: string;
+  /** What it points to. */
+  link?: WebAddress | null;
+  /** What it shows: finished uploads of the author's. */
+  media?: Array<string> | null;
+  /** Profiles that it mentions; if absent, those whose handles stand in the text after an `@`. */
+  mentions?: Array<string> | null;
+  /** Where it was written. */
+  place?: Place | null;
+  /** Its tags; if absent, the words in the text after a `#`. */
+  tags?: Array<Tag> | null;
+  /** What it says. May be empty if it shows something. */
+  text: string;
+};
+
+/** Who signs in, and with what. Exactly one name, and a password or a code. */
+export type CreateSession = {
+  /** Or a code that was sent to the address for this. */
+  code?: string | null;
+  /** The device; a session of it that is open ends. */
+  device?: DeviceArgs | null;
+  /** Or its e-mail address. */
+  email?: string | null;
+  /** The account's handle. */
+  handle?: string | null;
+  /** The session's id. Pick it yourself, so that a retry opens no second one. */
+  id?: string | null;
+  /** Its password. */
+  password?: string | null;
+};
+
+/** A new share. */
+export type CreateShare = {
+  /** For whom; if absent, whom the app's settings say. */
+  audience?: Audience | null;
+  /** What to say of it. */
+  comment?: string | null;
+  /** Its id, chosen by the caller. */
+  id: string;
+  /** What to share. Who may not see it does not see the share. */
+  object: ShareableObject;
+};
+
+/** A new upload. */
+export type CreateUpload = {
+  /** Its id, chosen by the caller: later that of the media. */
+  id: string;
+  /** Their SHA-256. */
+  sha256: string;
+  /** How many bytes will come: 1 to 104,857,600. */
+  size: UploadSize;
+  /** Their content type, as the caller sees it. What they are is told from the bytes; if that contradicts, the upload cannot be finished. */
+  type?: string | null;
+};
+
+/** Who sees a post whose author does not say. */
+export type DefaultAudience = "public" | "followers" | "onlyMe";
+
+/** Which check-in. */
+export type DeleteCheckIn = {
+  /** The check-in. */
+  id: string;
+  /** Refuse if the check-in is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+};
+
+/** Which device. */
+export type DeleteDevice = {
+  /** Its installation id. */
+  id: string;
+};
+
+/** For whom something is deleted. */
+export type DeleteFor = "all" | "me" | "meUpToHere";
+
+/** Which post. */
+export type DeleteLike = {
+  /** The post. That I no longer see it, or that it is gone, does not matter. */
+  id: string;
+};
+
+/** Which link. */
+export type DeleteLink = {
+  /** What it starts from. */
+  from: string;
+  /** What it leads to. */
+  to: string;
+  /** Its type. */
+  type: Name;
+};
+
+/** What to delete. */
+export type DeleteMessage = {
+  /** The chat. */
+  chat: string;
+  /** For whom. */
+  for: DeleteFor;
+  /** The message. */
+  id: string;
+};
+
+/** What to hear of again. */
+export type DeleteMute = {
+  /** What. */
+  subject: Subject;
+};
+
+/** Which node. */
+export type DeleteNode = {
+  /** The node. */
+  id: string;
+  /** Refuse if the node is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+};
+
+/** Which note. */
+export type DeleteNote = {
+  /** The note. */
+  id: string;
+  /** Refuse if the note is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+};
+
+/** Which post. */
+export type DeletePost = {
+  /** The post. */
+  id: string;
+  /** Refuse if the post is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+};
+
+/** Which session. */
+export type DeleteSession = {
+  /** The session; by default the one that asks. */
+  id?: string | null;
+};
+
+/** Which share. */
+export type DeleteShare = {
+  /** The share. */
+  id: string;
+  /** Refuse if the share is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+};
+
+/** What is gone. */
+export type Deleted = {
+  /** Always true. */
+  deleted: boolean;
+  /** Its id. */
+  id: string;
+};
+
+/** What is gone. */
+export type Deleted2 = {
+  /** Always true. */
+  deleted: boolean;
+  /** Its id. */
+  id: string;
+};
+
+/** What is gone. */
+export type DeletedCheckIn = {
+  /** Always true. */
+  deleted: boolean;
+  /** Its id. */
+  id: string;
+};
+
+/** What is gone. */
+export type DeletedLink = {
+  /** Always true. */
+  deleted: boolean;
+  /** What it started from. */
+  from: string;
+  /** What it led to. */
+  to: string;
+  /** Its type. */
+  type: string;
+};
+
+/** What is gone. */
+export type DeletedMessage = {
+  /** The chat. */
+  chat: string;
+  /** Always true. */
+  deleted: boolean;
+  /** The message. */
+  id: string;
+};
+
+/** What is gone. */
+export type DeletedNote = {
+  /** Always true. */
+  deleted: boolean;
+  /** Its id. */
+  id: string;
+};
+
+/** What is gone. */
+export type DeletedShare = {
+  /** Always true. */
+  deleted: boolean;
+  /** Its id. */
+  id: string;
+};
+
+/** A device. */
+export type Device = {
+  appBuild?: string | null;
+  /** Whether it is the device that asks. */
+  current: boolean;
+  /** Its installation id. */
+  id: string;
+  locale?: string | null;
+  model?: string | null;
+  name?: string | null;
+  platform?: string | null;
+  /** Its revision. */
+  rev: Rev;
+  /** When it was last in contact to sign in or to refresh, if somebody is signed in on it. */
+  seenAt?: string | null;
+  timeZone?: string | null;
+};
+
+/** A device, as it describes itself. What is absent stays as it is. */
+export type DeviceArgs = {
+  /** Build of the app. */
+  appBuild?: string | null;
+  /** The installation id: chosen once by the app on the device, and kept. */
+  id: string;
+  /** BCP 47 language tag, like `de-AT`. */
+  locale?: string | null;
+  /** Like `Pixel 9`. */
+  model?: string | null;
+  /** What its owner calls it. */
+  name?: string | null;
+  /** Like `ios`, `android`, `web`. */
+  platform?: string | null;
+  /** IANA time zone, like `Europe/Vienna`. */
+  timeZone?: string | null;
+};
+
+/** A page of a list. */
+export type DevicePage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Device>;
+};
+
+/** Which requests. */
+export type Direction = "incoming" | "outgoing";
+
+/** No arguments, or nothing to say. */
+export type Empty = Record<string, never>;
+
+/** A switch that is on unless it was turned off. */
+export type Enabled = boolean;
+
+/** What a link starts from or leads to. */
+export type EndKind = "node" | "profile" | "post";
+
+/** Entities. */
+export type Entities = {
+  /** In the order asked. */
+  items: Array<Entity>;
+};
+
+/** An entity. */
+export type Entity = {
+  /** How it is. */
+  op: Compared;
+  /** Its revision. */
+  rev?: Rev | null;
+  /** Its root. */
+  root: string;
+  /** What it is now, as in `sync.pull`. */
+  value?: unknown;
+};
+
+/** One error code. */
+export type ErrorEntry = {
+  /** What to do. */
+  advice: string;
+  /** The code, as in a problem's `code`. */
+  code: string;
+  /** Whether trying again makes sense. */
+  retry: "never" | "same" | "later";
+  /** Its HTTP status. */
+  status: number;
+  /** What it means. */
+  title: string;
+};
+
+/** All error codes. */
+export type ErrorList = {
+  /** By status. */
+  items: Array<ErrorEntry>;
+};
+
+/** What is switched on. */
+export type Features = {
+  /** Who sees a post whose author does not say. */
+  defaultAudience: DefaultAudience;
+  /** Whether there are guests. */
+  guests: Guests;
+  /** Who may make an account. */
+  signUp: SignUp;
+};
+
+/** Which part of a timeline. */
+export type Fetch = {
+  /** A page's `after`: what is newer than that page. */
+  after?: string | null;
+  /** A page's `before`: what is older than that page. */
+  before?: string | null;
+  /** A page's `cursor`: go on in its direction. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Which part of a profile's timeline. */
+export type FetchProfile = {
+  /** A page's `after`: what is newer than that page. */
+  after?: string | null;
+  /** A page's `before`: what is older than that page. */
+  before?: string | null;
+  /** A page's `cursor`: go on in its direction. */
+  cursor?: string | null;
+  /** The profile. */
+  id: string;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Which upload. */
+export type FinishUpload = {
+  /** The upload. */
+  id: string;
+};
+
+/** A request to follow. */
+export type FollowRequest = {
+  /** Since when. */
+  createdAt: string;
+  /** Who asks, or who is asked. */
+  profile: Profile;
+};
+
+/** A page of a list. */
+export type FollowRequestPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<FollowRequest>;
+};
+
+/** A whole number of seconds, 5 to 300. */
+export type ForS = number;
+
+/** One of the profiles that were asked for. */
+export type Found = {
+  /** The id that was asked for. */
+  id: string;
+  /** Whether there is none, as far as the caller may know. */
+  missing: boolean;
+  /** The profile. */
+  profile?: Profile | null;
+};
+
+/** Places that were found. */
+export type FoundPlaces = {
+  /** Where the next page begins; hand it back as it is. Absent when there was nothing. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The nearest first; without a point, by name. */
+  items: Array<CheckInPlace>;
+  /** Whether there are so many places in question that only the newest 5,000 of a list were looked at: ask for a smaller circle or a longer name. */
+  partial?: boolean;
+};
+
+/** Which object. */
+export type GetAudience = {
+  /** A post of mine, or my profile. */
+  object: Object;
+};
+
+/** Which chat. */
+export type GetChat = {
+  /** The chat. */
+  id: string;
+};
+
+/** Which check-in. */
+export type GetCheckIn = {
+  /** The check-in. */
+  id: string;
+};
+
+/** Whose counts are wanted. */
+export type GetCounts = {
+  /** 1 to 100 posts. */
+  ids: Array<string>;
+};
+
+/** Which entities. */
+export type GetEntities = {
+  /** 1 to 200 entities: `post:UUID`, or `post:UUID@REVISION` if the caller has that revision. */
+  entities: Array<string>;
+};
+
+/** Which link. */
+export type GetLink = {
+  /** Its code. */
+  code: LinkCode;
+};
+
+/** Links to some others. */
+export type GetLinks = {
+  /** What they start from. */
+  from: string;
+  /** 1 to 100 others. */
+  to: Array<string>;
+  /** Their type. */
+  type: Name;
+};
+
+/** Which media. */
+export type GetMedia = {
+  /** The media. */
+  id: string;
+};
+
+/** Which nodes. */
+export type GetNodes = {
+  /** 1 to 100 nodes. */
+  ids: Array<string>;
+};
+
+/** Which note. */
+export type GetNote = {
+  /** The note. */
+  id: string;
+};
+
+/** Which place. */
+export type GetPlace = {
+  /** The place. */
+  id: string;
+};
+
+/** Which post. */
+export type GetPost = {
+  /** The post. */
+  id: string;
+};
+
+/** Which posts. */
+export type GetPosts = {
+  /** 1 to 100 posts. */
+  ids: Array<string>;
+};
+
+/** Which profile: exactly one of both. */
+export type GetProfile = {
+  /** By handle. */
+  handle?: string | null;
+  /** By id. */
+  id?: string | null;
+};
+
+/** Which profiles. */
+export type GetProfiles = {
+  /** 1 to 100 profiles. */
+  ids: Array<string>;
+};
+
+/** Which profiles. */
+export type GetRelations = {
+  /** 1 to 100 profiles. */
+  ids: Array<string>;
+};
+
+/** What a new phone asks for. */
+export type GetSnapshot = {
+  /** How many items at most, more or less. */
+  limit?: number;
+  /** Up to 50 roots that the phone has open, beside its own profile's. */
+  roots?: Array<string> | null;
+};
+
+/** Which upload. */
+export type GetUpload = {
+  /** The upload. */
+  id: string;
+};
+
+/** A role that a profile holds or held. */
+export type Grant = {
+  /** Whether it is held now. */
+  held: boolean;
+  /** Who. */
+  profile: string;
+  /** Its revision. Absent if the role was never given. */
+  rev?: Rev | null;
+  /** The role. */
+  role: string;
+  /** When it ends or ended. */
+  until: string | null;
+};
+
+/** A role for a profile. */
+export type GrantRole = {
+  /** To whom. */
+  profile: string;
+  /** `moderator`, `admin`, or a role of the app's own. */
+  role: string;
+  /** When it ends; if absent, when it is taken back. */
+  until?: string | null;
+};
+
+/** A link. */
+export type GraphLink = {
+  /** Its data; absent if there is none. */
+  data?: unknown;
+  /** What it starts from. */
+  from: string;
+  /** Its revision. */
+  rev: Rev;
+  /** Its time, by which lists are ordered; absent in the replies of procedures that did not say it. */
+  time?: string | null;
+  /** What it leads to. */
+  to: string;
+  /** Its type. */
+  type: string;
+};
+
+/** A node. */
+export type GraphNode = {
+  /** Its attributes. */
+  attributes: Record<string, unknown>;
+  /** Who made it; absent for the app's server. */
+  author?: string | null;
+  /** When it was made; absent in the replies of procedures. */
+  createdAt?: string | null;
+  /** Its id. */
+  id: string;
+  /** Its revision. */
+  rev: Rev;
+  /** Its type. */
+  type: string;
+  /** When it was last changed; absent in the replies of procedures. */
+  updatedAt?: string | null;
+};
+
+/** Whether there are guests. */
+export type Guests = "allowed" | "refused";
+
+/** What is known of a handle. */
+export type HandleState = {
+  /** Whether the caller could take it now, or has it. */
+  free: boolean;
+  /** As it was asked for. */
+  handle: string;
+  /** Whether it may be a handle at all. */
+  wellFormed: boolean;
+};
+
+/** What handles may be, beside being made of `a-z`, `0-9`, `_` and `.`. */
+export type Handles = {
+  /** Most characters, at least `lengthMin`, at most 30. */
+  lengthMax: number;
+  /** Fewest characters, 2 to 30. */
+  lengthMin: number;
+  /** Handles that nobody may take, lower-case; at most 500. */
+  reserved: Array<string>;
+};
+
+/** What handles may be, beside being made of `a-z`, `0-9`, `_` and `.`. */
+export type HandlesInput = {
+  /** Most characters, at least `lengthMin`, at most 30. */
+  lengthMax?: number;
+  /** Fewest characters, 2 to 30. */
+  lengthMin?: number;
+  /** Handles that nobody may take, lower-case; at most 500. */
+  reserved?: Array<string>;
+};
+
+/** How the server is. */
+export type Health = {
+  /** Whether requests should come here. */
+  ready: boolean;
+  /** Why not. */
+  reasons: Array<string>;
+  /** The server's time, for clients whose clock is wrong. */
+  time: string;
+  /** The server's version. */
+  version: string;
+};
+
+/** Facts about an app. */
+export type Info = {
+  /** Version of this interface. */
+  api: string;
+  /** What is switched on. */
+  features: Features;
+  /** How much is too much. */
+  limits: SizeLimits;
+  /** Its languages, the usual one first. */
+  locales: Array<string>;
+  /** Its name in addresses. */
+  name: string;
+  /** Version of the server. */
+  server: string;
+  /** What it may do at present. */
+  state: State;
+  /** What people read. */
+  title: string;
+  /** The oldest build of the app that still works. */
+  versionMin: string | null;
+};
+
+/** A call. */
+export type Inner = {
+  /** Its arguments; none, if absent. */
+  args?: unknown;
+  /** Refuse if what it changes is not at this revision. */
+  ifRev?: Rev | null;
+  /** The method. */
+  method: string;
+  /** Its operation id: the same call again is done once. */
+  op?: string | null;
+};
+
+/** One change. */
+export type Item = {
+  /** Its id within root and type; of a link, what it leads to; of a mark, the stream's name; of a count, the link type whose links from this root it counts. */
+  id?: string | null;
+  /** What happened. */
+  op: Op;
+  /** Its revision; of an added section, which grant it is. */
+  rev?: Rev | null;
+  /** The root, like `profile:UUID`. */
+  root: string;
+  /** The part of the root: `private`, `public` or `inverse`. */
+  section: string;
+  /** The type of what changed: a node type, a link type, a stream, or `count`. */
+  type?: string | null;
+  /** What it is now. */
+  value?: unknown;
+};
+
+/** What a key may do. */
+export type KeyUse = "client" | "server" | "admin";
+
+/** A key. */
+export type KeyView = {
+  /** When it was made. */
+  createdAt: string;
+  /** Its id. */
+  id: string;
+  /** What it may do. */
+  kind: KeyUse;
+  /** What people call it. */
+  name: string;
+  /** Its revision. */
+  rev: Rev;
+  /** Whether it was revoked. */
+  revoked: boolean;
+  /** What callers show. In the first reply to its creation only. */
+  secret?: string | null;
+};
+
+/** All keys. */
+export type Keys = {
+  /** By id. At most 1,000: an app has no more. */
+  items: Array<KeyView>;
+};
+
+/** A kind of reaction: 1 to 32 lower-case letters, digits or hyphens; what they mean is the app's. */
+export type Kind = string;
+
+/** Up to where a root is known. Taken from a page of `sync.pull`, and handed back as it is. */
+export type KnownRoot = {
+  /** A revision: everything up to it is known. */
+  rev: Rev;
+  /** The root: the caller's own profile. */
+  root: string;
+};
+
+/** Which chat. */
+export type LeaveChat = {
+  /** The chat; a group. */
+  chat: string;
+};
+
+/** What was left. */
+export type LeftChat = {
+  /** The chat. */
+  chat: string;
+  /** Always true. */
+  left: boolean;
+};
+
+/** Somebody's reaction. */
+export type Like = {
+  /** Since when there has been one. */
+  createdAt: string;
+  /** Which reaction. */
+  kind: string;
+  /** Who. */
+  profile: string;
+};
+
+/** A page of a list. */
+export type LikePage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Like>;
+};
+
+/** What reactions a post has. */
+export type Likes = {
+  /** All reactions together. */
+  count: number;
+  /** Reactions by kind; kinds without any are left out. */
+  kinds: Record<string, number>;
+  /** The kind of my own reaction. */
+  mine?: string | null;
+};
+
+/** One rate limit. */
+export type LimitState = {
+  /** Its name, as in the header `RateLimit`. */
+  name: string;
+  /** Calls per window. */
+  quota: number;
+  /** Calls that could be made at once now. */
+  remaining: number;
+  /** The window, in seconds. */
+  windowS: number;
+};
+
+/** The code of a short link: 12 small letters. */
+export type LinkCode = string;
+
+/** A page of a link list. */
+export type LinkList = {
+  /** Where the next page begins. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** Newest first. */
+  items: Array<GraphLink>;
+};
+
+/** Tags for a page that shows where a link leads, as the Open Graph protocol names them. */
+export type LinkPreview = {
+  /** A little more. */
+  description?: string | null;
+  /** `article`, `place` or `profile`. */
+  kind: string;
+  /** In a line. */
+  title: string;
+};
+
+/** How many links there are. */
+export type LinkTotal = {
+  /** Links of that type that start there. */
+  count: number;
+};
+
+/** Links. */
+export type Links = {
+  /** Those that there are, in the order asked. */
+  items: Array<GraphLink>;
+};
+
+/** Which apps. */
+export type ListApps = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Whose posts. */
+export type ListByProfile = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** The profile. */
+  id: string;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Which tag. */
+export type ListByTag = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+  /** The tag, with or without the `#`. */
+  tag: Tag;
+};
+
+/** A page of my chats. */
+export type ListChats = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Which list. */
+export type ListCheckIns = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** The place, or the profile. */
+  id: string;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Whose reactions are wanted. */
+export type ListLikes = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** The post. */
+  id: string;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Part of a link list. */
+export type ListLinks = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** What they start from. */
+  from: string;
+  /** How many at most. */
+  limit?: number;
+  /** Not older than this. */
+  since?: string | null;
+  /** Their type. */
+  type: Name;
+  /** Not newer than this. */
+  until?: string | null;
+};
+
+/** Whose members. */
+export type ListMembers = {
+  /** The chat. */
+  chat: string;
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Which messages. */
+export type ListMessages = {
+  /** A page's `after`: what is newer than that page. */
+  after?: string | null;
+  /** A place: half of the page from it on back, and half after it. */
+  around?: string | null;
+  /** A page's `before`: what is older than that page. */
+  before?: string | null;
+  /** The chat. */
+  chat: string;
+  /** A page's `cursor`: go on in its direction. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** A page of one of my lists. */
+export type ListMine = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Which notes. */
+export type ListNotes = {
+  /** Only those about this object. A page may then have fewer items than it could, or none, though there is more. */
+  about?: NoteSubject | null;
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Whose list. */
+export type ListOf = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** The profile. */
+  id: string;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Whose presence. */
+export type ListPresence = {
+  /** 1 to 200 profiles. */
+  ids: Array<string>;
+};
+
+/** Which people. */
+export type ListProfiles = {
+  /** Only those who are banned, or only those who are not. */
+  banned?: boolean | null;
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many are looked at for one page; a filter leaves fewer. */
+  limit?: number;
+  /** Only private profiles, or only those that are not. */
+  private?: boolean | null;
+};
+
+/** A page of the directory. */
+export type ListProfiles2 = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Which requests. */
+export type ListRequests = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** Those that wait for me (the default), or mine. */
+  direction?: Direction;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Which object. */
+export type ListShares = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+  /** The object. */
+  object: ShareableObject;
+};
+
+/** A token for one connection. */
+export type LiveToken = {
+  /** Until when. */
+  expiresAt: string;
+  /** Goes into the address: `realtime.subscribe?token=…`. Good for one connection. */
+  token: string;
+};
+
+/** Counts of many posts. */
+export type ManyCounts = {
+  /** Those that there are and that the caller may see, in the order asked. */
+  items: Array<Counts>;
+};
+
+/** How far I have read. */
+export type MarkRead = {
+  /** The chat. */
+  chat: string;
+  /** The newest message that I have read. This or `order`. */
+  id?: string | null;
+  /** Its `order`, for a phone whose message may be deleted by the time this arrives. */
+  order?: string | null;
+};
+
+/** A timeline that is read to a mark. */
+export type Marked = "home";
+
+/** How far I have read a timeline. */
+export type Marker = {
+  /** The place of the newest entry that I have read. */
+  order: string;
+  /** The revision of the mark. */
+  rev: Rev;
+  /** Which timeline. */
+  timeline: Marked;
+};
+
+/** How far I have read a timeline, and what is left of it. */
+export type MarkerState = {
+  /** The place of the newest entry that I have read; absent if none. */
+  order?: string | null;
+  /** Which timeline. */
+  timeline: Marked;
+  /** The entries after it; 100 stands for more than 99. */
+  unread: number;
+};
+
+/** How far I have read, and what is left. */
+export type Markers = {
+  /** One per timeline. */
+  items: Array<MarkerState>;
+};
+
+/** Who I am. */
+export type Me = {
+  /** My e-mail address. */
+  email?: string | null;
+  /** Whether I have shown that I read mail sent there. */
+  emailConfirmed: boolean;
+  /** My profile. */
+  profile: Profile;
+  /** My roles. */
+  roles: Array<string>;
+  /** My session; absent when the app's server acts for me. */
+  session?: SessionView | null;
+};
+
+/** A finished upload. */
+export type Media = {
+  /** Whether it is a picture that moves. Its smaller sizes do not. */
+  animated?: boolean;
+  /** What to show of a picture while it is on its way. */
+  blurHash?: string | null;
+  /** Its size, in bytes. Of a picture, without what the camera wrote about itself. */
+  bytes: number;
+  /** Of a picture: its height, in points. */
+  height?: number | null;
+  /** Its id: that of the upload. */
+  id: string;
+  /** What can be done with it. */
+  kind: MediaKind;
+  /** Smaller sizes of a picture, the largest first. */
+  sizes?: Array<MediaSize>;
+  /** Its content type, by its bytes. */
+  type: string;
+  /** Where it is: a path on this server that needs no headers. Of what everybody may see, good for good; else for a day, and then to be asked for again. */
+  url: string;
+  /** Of a picture: its width, in points, the right way up. */
+  width?: number | null;
+};
+
+/** What a client can do with a file. */
+export type MediaKind = "image" | "video" | "audio" | "file";
+
+/** A smaller size of a picture. */
+export type MediaSize = {
+  /** Its size, in bytes. */
+  bytes: number;
+  /** Its height, in points. */
+  height: number;
+  /** `large`: at most 1,600 points wide and high; `medium`: 800; `small`: 320. */
+  name: string;
+  /** Its content type. */
+  type: string;
+  /** Where it is. */
+  url: string;
+  /** Its width, in points. */
+  width: number;
+};
+
+/** What a member may do. */
+export type MemberRole = {
+  /** The chat. */
+  chat: string;
+  /** The member. */
+  profile: string;
+  /** What the member may do. */
+  role: ChatRole;
+};
+
+/** How a member is. */
+export type MemberStatus = {
+  /** Checkpoints since the start. */
+  checkpoints: number;
+  /** Log entries written since the start. */
+  entries: number;
+  /** Its number. */
+  id: string;
+  /** Partitions that it leads. */
+  leaders: number;
+  /** Partitions that it holds. */
+  partitions: number;
+  /** What waits. */
+  queues: Queues;
+  /** Whether it takes requests. */
+  ready: boolean;
+  /** Rows written since the start. */
+  rows: number;
+  /** `valid`, or `suspect` while it does not trust some of its rows. */
+  state: string;
+  /** Log syncs since the start. */
+  syncs: number;
+  /** Bytes in the memory tables. */
+  tableBytes: number;
+};
+
+/** A message, or what else happened in a chat. */
+export type Message = {
+  /** Who wrote it. */
+  author: string;
+  /** The chat. */
+  chat: string;
+  /** When it was sent, by the server's clock. Not what orders messages. */
+  createdAt: string;
+  /** When it was last edited. */
+  editedAt?: string | null;
+  /** Its id, chosen by the author's device. */
+  id: string;
+  /** What it is. */
+  kind: MessageKind;
+  /** What it points to. */
+  link?: string | null;
+  /** Profiles that it mentions. */
+  mentions?: Array<string>;
+  /** Its place in the chat, the same for everybody: a later message has a greater text. */
+  order: string;
+  /** Where it was written, or where to meet. */
+  place?: Place | null;
+  /** Who was added or removed. */
+  profiles?: Array<string>;
+  /** The message that it answers. */
+  replyTo?: string | null;
+  /** Its revision. */
+  rev: Rev;
+  /** Something that it shares. Whether its reader may see that is another matter. */
+  shared?: Object | null;
+  /** What it says. */
+  text?: string | null;
+};
+
+/** What an entry of a chat tells. */
+export type MessageKind = "message" | "added" | "removed" | "left";
+
+/** A page of messages. */
+export type MessagePage = {
+  /** For what is newer than this page. */
+  after: string;
+  /** For what is older than this page. */
+  before: string;
+  /** Goes on in the direction of this page. */
+  cursor: string;
+  /** Whether there is nothing more in the direction of this page, for now. */
+  end: boolean;
+  /** Newest first, whichever way the page was fetched. May be empty though there is more. */
+  items: Array<Message>;
+};
+
+/** What I may do. */
+export type Mine = {
+  /** Methods that they allow, beyond what everybody signed in may call. */
+  methods: Array<string>;
+  /** Roles that I hold now. */
+  roles: Array<string>;
+};
+
+/** A mute. */
+export type Mute = {
+  /** What is muted. */
+  subject: Subject;
+  /** Until when; for good if it is absent. */
+  until?: string | null;
+};
+
+/** A mute in the list. */
+export type Muted = {
+  /** Since when. */
+  createdAt: string;
+  /** What is muted. */
+  subject: Subject;
+  /** Until when; for good if it is absent. */
+  until?: string | null;
+};
+
+/** A page of a list. */
+export type MutedPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Muted>;
+};
+
+/** My reaction to a post. */
+export type MyLike = {
+  /** The post. */
+  id: string;
+  /** My reaction; absent if there is none. */
+  mine?: string | null;
+};
+
+/** My rate limits. */
+export type MyLimits = {
+  /** In no particular order; empty where the app has none. */
+  items: Array<LimitState>;
+};
+
+/** A session of mine. */
+export type MySession = {
+  /** Since when. */
+  createdAt: string;
+  /** Whether it is the one that asks. */
+  current: boolean;
+  /** The device that it belongs to. */
+  device: string;
+  /** What is known of the device. */
+  deviceInfo?: Device | null;
+  /** When it ends unless it is refreshed. */
+  expiresAt: string;
+  /** Its id. */
+  id: string;
+  /** How somebody signed in. */
+  proof: Proof;
+  /** When tokens were last given out. */
+  refreshedAt: string;
+};
+
+/** A page of a list. */
+export type MySessionPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<MySession>;
+};
+
+/** The name of a type or attribute: a letter, then up to 63 letters, digits or underscores. */
+export type Name = string;
+
+/** A new key. */
+export type NewKey = {
+  /** Its id, chosen by the caller. */
+  id: string;
+  /** What it may do. */
+  kind: KeyUse;
+  /** What people call it. */
+  name: string;
+};
+
+/** Nodes. */
+export type Nodes = {
+  /** Those that there are and that the caller may see, in the order asked. */
+  items: Array<GraphNode>;
+};
+
+/** A note. */
+export type Note = {
+  /** What it is about. */
+  about?: NoteSubject | null;
+  /** Texts that were written elsewhere at the same time, the newest last. They are kept until somebody who has seen them writes the text. */
+  conflicts?: Array<NoteVersion>;
+  /** When it was made, by the server's clock. */
+  createdAt: string;
+  /** When it was last edited. */
+  editedAt?: string | null;
+  /** Its id, chosen by the author's device. */
+  id: string;
+  /** Its revision. */
+  rev: Rev;
+  /** What it says. */
+  text: string;
+  /** Its title. */
+  title?: string | null;
+};
+
+/** A page of a list. */
+export type NotePage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Note>;
+};
+
+/** What a note is about: kind and id, like `node:UUID`, as `sync.pull` names roots. It is the writer's own word: nobody checks that it is there or may be seen. */
+export type NoteSubject = string;
+
+/** A text of a note that was written on another device without knowing of the one that the note has. */
+export type NoteVersion = {
+  /** On which device; absent if the app's server wrote it. */
+  device?: string | null;
+  /** When it was written. */
+  editedAt: string;
+  /** What it says. */
+  text: string;
+};
+
+/** What a call would be about. */
+export type Object = {
+  /** Which one. */
+  id: string;
+  /** What it is. */
+  kind: ObjectKind;
+};
+
+/** What an object is. */
+export type ObjectKind = "profile" | "post";
+
+/** An answer. */
+export type OneAnswer = {
+  /** Whether I may. Limits on how often may still stand in the way. */
+  allowed: boolean;
+  /** The method's name. */
+  method: string;
+  /** What it would be about. */
+  object?: Object | null;
+  /** Why not. */
+  reason?: Reason | null;
+};
+
+/** A call that I might make. */
+export type OneCall = {
+  /** The method's name. */
+  method: string;
+  /** What it would be about. */
+  object?: Object | null;
+};
+
+/** What happened to something. */
+export type Op = "put" | "delete" | "mark" | "resync" | "scopeAdded" | "scopeDropped";
+
+/** What became of an operation. */
+export type OpResult = {
+  /** The problem's code, if it failed. */
+  code?: string | null;
+  /** Its id. */
+  op: string;
+  /** It was done before: this is the reply of then. */
+  replayed?: boolean;
+  /** In how many seconds to try again. */
+  retryAfterS?: number | null;
+  /** The entity's revision. */
+  rev?: Rev | null;
+  /** The HTTP status that it would have had as a call of its own. */
+  status: number;
+  /** The reply; where a revision was stale, the entity as it is now. */
+  value?: unknown;
+};
+
+/** With whom. */
+export type OpenDirect = {
+  /** The other profile. */
+  with: string;
+};
+
+/** A session that was opened or refreshed, with its tokens. They are opaque, and secret. */
+export type Opened = {
+  /** When it runs out. */
+  accessExpiresAt: string;
+  /** For the header `Authorization: Bearer`, for 15 minutes. */
+  accessToken: string;
+  /** The profile. */
+  profile: Profile;
+  /** When the session ends unless it is refreshed. */
+  refreshExpiresAt: string;
+  /** For `auth.refreshSession`, once. */
+  refreshToken: string;
+  /** The session. */
+  session: SessionView;
+};
+
+/** Which profile. */
+export type Other = {
+  /** The other profile. */
+  id: string;
+};
+
+/** Which profile. */
+export type Other2 = {
+  /** The other profile. */
+  id: string;
+};
+
+/** How a partition is. */
+export type PartitionStatus = {
+  /** Its number. */
+  id: number;
+  /** The member that leads it. */
+  leader: string;
+  /** What it has applied. */
+  position: number;
+  /** The members that hold it. */
+  replicas: Array<string>;
+  /** Whether it does not trust its rows. */
+  suspect: boolean;
+};
+
+/** What to change of a node. */
+export type PatchNode = {
+  /** Attributes to set; `null` clears one. Others are left as they are. */
+  attributes: Record<string, unknown>;
+  /** The node. */
+  id: string;
+  /** Refuse if the node is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+};
+
+/** A place on Earth. */
+export type Place = {
+  /** Degrees north, -90 to 90. */
+  latitude: number;
+  /** Degrees east, -180 to 180. */
+  longitude: number;
+  /** What people call it. */
+  name?: string | null;
+};
+
+/** The place of a check-in. */
+export type PlaceInBrief = {
+  /** The place. */
+  id: string;
+  /** Degrees north, -90 to 90. */
+  latitude?: number;
+  /** Degrees east, -180 to 180. The date line is at -180. */
+  longitude?: number;
+  /** What people call it; absent if it was taken down. */
+  name?: string | null;
+};
+
+/** A post. */
+export type Post = {
+  /** Who may read it. */
+  audience: Audience;
+  /** Who wrote it. */
+  author: string;
+  /** When it was published, by the server's clock. */
+  createdAt: string;
+  /** When it was last edited. */
+  editedAt?: string | null;
+  /** Its id, chosen by the author's device. */
+  id: string;
+  /** Its reactions; absent in the replies of procedures. */
+  likes?: Likes | null;
+  /** What it points to. */
+  link?: string | null;
+  /** What it shows. */
+  media?: Array<Media>;
+  /** Profiles that it mentions. */
+  mentions: Array<string>;
+  /** Where it was written. */
+  place?: Place | null;
+  /** A moderator took it down; only its author still sees it. */
+  removed?: boolean;
+  /** Its revision. Reactions do not change it. */
+  rev: Rev;
+  /** Its tags, folded to lower case. */
+  tags: Array<Tag>;
+  /** What it says. */
+  text: string;
+};
+
+/** A page of a list. */
+export type PostPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Post>;
+};
+
+/** Posts. */
+export type Posts = {
+  /** Those that there are and that the caller may see, in the order asked. */
+  items: Array<Post>;
+};
+
+/** How somebody is there. */
+export type Presence = "online" | "away" | "hidden";
+
+/** How somebody is there. */
+export type PresenceOf = {
+  /** Who. */
+  profile: string;
+  /** How. */
+  state: string;
+  /** Until when that holds. */
+  until: string;
+};
+
+/** Who is there. */
+export type Presences = {
+  /** Those of the profiles that are there and whom the caller may see, in the order asked. */
+  items: Array<PresenceOf>;
+};
+
+/** A profile. Of a private one, strangers see the outline: neither text, cover, links nor fields. */
+export type Profile = {
+  /** What it says about itself. */
+  about?: string | null;
+  /** Its picture. */
+  avatar?: Media | null;
+  /** Whether it is banned: told to moderators, and to nobody else. */
+  banned?: boolean;
+  /** Followers and followed. */
+  counts: ProfileCounts;
+  /** The picture behind it. */
+  cover?: Media | null;
+  /** When it was made. */
+  createdAt: string;
+  /** The app's own fields. */
+  fields?: Record<string, unknown>;
+  /** Whether it belongs to a guest. */
+  guest: boolean;
+  /** Its unique handle, if it took one. */
+  handle?: string | null;
+  /** Its id. */
+  id: string;
+  /** Its links. */
+  links?: Array<ProfileLink>;
+  /** Its name. */
+  name?: string | null;
+  /** Whether it asks who may follow it, and shows what it has to followers only. */
+  private: boolean;
+  /** The caller's relation to it, unless it is the caller's own. */
+  relation?: Relation | null;
+  /** Its revision. */
+  rev: Rev;
+};
+
+/** Followers and followed. */
+export type ProfileCounts = {
+  /** Who follows this profile. */
+  followers: number;
+  /** Whom it follows. */
+  following: number;
+};
+
+/** A link that somebody shows on their profile. */
+export type ProfileLink = {
+  /** What it is called. */
+  label: string;
+  /** Where it leads: http or https. */
+  url: string;
+};
+
+/** A page of a list. */
+export type ProfilePage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Profile>;
+};
+
+/** Profiles. */
+export type Profiles = {
+  /** In the order asked. */
+  items: Array<Found>;
+};
+
+/** How much of an upload has come. */
+export type Progress = {
+  /** The upload. */
+  id: string;
+  /** How many bytes have come: where the next part begins. */
+  offset: number;
+  /** How many it has. */
+  size: number;
+};
+
+/** How somebody signed in. */
+export type Proof = "guest" | "password" | "code";
+
+/** What a phone asks for. */
+export type Pull = {
+  /** The last page's. Without one, everything comes. */
+  cursor?: string | null;
+  /** How many items at most, more or less: a page never ends inside a write. */
+  limit?: number;
+  /** Up to 50 roots that the phone has open, beside its own profile's: their public part follows too, as far as the caller may see it. Those that are no longer named are dropped. Absent: as the cursor has it. */
+  roots?: Array<string> | null;
+  /** How long to wait when there is nothing new. */
+  waitS?: WaitS;
+};
+
+/** What a code is good for. */
+export type Purpose = "login" | "confirm" | "reset";
+
+/** A queue. */
+export type Push = {
+  /** Up to 50 operations, in the order in which they were made. */
+  operations: Array<Queued>;
+};
+
+/** What became of a queue. */
+export type Pushed = {
+  /** One result for each operation up to where it stopped, in order. */
+  results: Array<OpResult>;
+  /** The operation that is to be sent again later, with all that follow it. */
+  stoppedAt?: string | null;
+};
+
+/** A reaction to make. */
+export type PutLike = {
+  /** The post. */
+  id: string;
+  /** Which reaction; `like`, if absent. Another one replaces it. */
+  kind?: Kind;
+};
+
+/** A link to add or to change. */
+export type PutLink = {
+  /** Its data: any JSON value. */
+  data?: unknown;
+  /** What it starts from. */
+  from: string;
+  /** Its time, by which lists are ordered. If absent, a new link gets the server's, and one that exists keeps its own. */
+  time?: string | null;
+  /** What it leads to. Need not exist. */
+  to: string;
+  /** Its type. */
+  type: Name;
+};
+
+/** A node to make or to replace. */
+export type PutNode = {
+  /** All its attributes. */
+  attributes?: Record<string, unknown>;
+  /** Its id, chosen by the caller. */
+  id: string;
+  /** Refuse if the node is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** Its type. Cannot be changed. */
+  type: Name;
+};
+
+/** A part of an upload. */
+export type PutPart = {
+  /** The upload. */
+  id: string;
+  /** Where the part begins: at most how much has come. */
+  offset: number;
+};
+
+/** A role. */
+export type PutRole = {
+  /** Refuse if the role is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** All methods that its holders may call beyond what everybody signed in may: moderators' and administrators' ones. */
+  methods: Array<string>;
+  /** Its name: 1 to 40 of a-z, 0-9 and -. */
+  name: string;
+};
+
+/** A type to declare, or to declare again. */
+export type PutType = {
+  /** Attributes of nodes and what they hold; any, if absent. */
+  attributes?: Record<string, AttrKind> | null;
+  /** What links start from: a node, if absent. Cannot be changed. */
+  from?: EndKind;
+  /** Refuse if the declaration is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** The link type that is kept the other way round. */
+  inverse?: Name | null;
+  /** Nodes or links. Cannot be changed. */
+  kind: TypeKind;
+  /** Its name, unique over node and link types. Never changes. */
+  name: Name;
+  /** Who may read. Cannot be changed, because it decides where things are stored. */
+  read: Readers;
+  /** What links lead to: a node, if absent. Cannot be changed. */
+  to?: EndKind;
+  /** Who may write. */
+  write: Writers2;
+};
+
+/** An operation. */
+export type Queued = {
+  /** The method's arguments. */
+  args: unknown;
+  /** When the person did it, by the phone's clock. Two edits of one field go to the later one. */
+  editedAt?: string | null;
+  /** Refuse if what it changes is not at this revision. */
+  ifRev?: Rev | null;
+  /** What the last page of `sync.pull` before it said is known, as it is. Without it, something that was deleted more than 30 days ago may be made again; with it, that is 410 `cursor-expired`. */
+  known?: KnownRoot | null;
+  /** The method; a procedure. */
+  method: string;
+  /** Its id: the same operation again, in whichever call, is done once. */
+  op: string;
+};
+
+/** What waits. */
+export type Queues = {
+  /** Fan-outs under way. */
+  pipes: number;
+  /** Steps for other partitions. */
+  steps: number;
+};
+
+/** A limit: this many in this time. */
+export type RateRule = {
+  /** How many, 1 to 1,000,000. */
+  count: number;
+  /** In how many seconds, 1 to 86,400. */
+  windowS: number;
+};
+
+/** Limits on how often may be called. What is `null` is the server's own. */
+export type Rates = {
+  /** Whether calls are limited at all. */
+  enabled: Enabled;
+  /** Follows of one caller. */
+  follow: RateRule | null;
+  /** Attempts to sign in, per account and per address. */
+  login: RateRule | null;
+  /** Mails that one address causes. */
+  mail: RateRule | null;
+  /** Reads of one caller. */
+  read: RateRule | null;
+  /** Accounts that one address makes. */
+  signUp: RateRule | null;
+  /** Writes of one caller. */
+  write: RateRule | null;
+};
+
+/** Limits on how often may be called. What is `null` is the server's own. */
+export type RatesInput = {
+  /** Whether calls are limited at all. */
+  enabled?: Enabled;
+  /** Follows of one caller. */
+  follow?: RateRule | null;
+  /** Attempts to sign in, per account and per address. */
+  login?: RateRule | null;
+  /** Mails that one address causes. */
+  mail?: RateRule | null;
+  /** Reads of one caller. */
+  read?: RateRule | null;
+  /** Accounts that one address makes. */
+  signUp?: RateRule | null;
+  /** Writes of one caller. */
+  write?: RateRule | null;
+};
+
+/** How far I have read a chat. */
+export type ReadMark = {
+  /** The chat. */
+  chat: string;
+  /** The place of the newest message that I have read; absent if there is none. */
+  readTo?: string | null;
+  /** Messages of others after it; 100 stands for more than 99. */
+  unread: number;
+};
+
+/** Who may read. */
+export type Readers = "anyone" | "user" | "owner" | "server";
+
+/** Why not. */
+export type Reason = "unknownMethod" | "role" | "notFound" | "notOwner";
+
+/** The proof. */
+export type RefreshSession = {
+  /** The refresh token. */
+  refreshToken: string;
+};
+
+/** My relation to somebody. */
+export type Relation = {
+  /** I block it. */
+  blocking: boolean;
+  /** It follows me. */
+  followedBy: boolean;
+  /** I follow it. */
+  following: boolean;
+  /** The other profile. */
+  id: string;
+  /** I mute it. */
+  muted: boolean;
+  /** I asked to follow it. */
+  requested: boolean;
+  /** It asked to follow me. */
+  requestedBy: boolean;
+};
+
+/** Relations. */
+export type Relations = {
+  /** In the order asked. */
+  items: Array<Relation>;
+};
+
+/** What for, and where to. */
+export type RequestCode = {
+  /** The address of an account. */
+  email: string;
+  /** The request's id. Pick it yourself, so that a retry sends no second mail. */
+  id?: string | null;
+  /** What for. */
+  purpose: Purpose;
+};
+
+/** Which address, the code, and the new password. */
+export type ResetPassword = {
+  /** The code that was sent there for this. */
+  code: string;
+  /** The address. */
+  email: string;
+  /** The password from now on. */
+  password: string;
+};
+
+/** What became of a batch. */
+export type Results = {
+  /** One for each call that was made, in order. */
+  results: Array<CallResult>;
+};
+
+/** How many of the newest entries of each stream are kept. Older ones are trimmed, some at a time, as new ones arrive. */
+export type Retention = {
+  /** Of each part of the app's feed, 100 to 10,000. */
+  feedEntries: number;
+  /** Of each home timeline, 100 to 10,000. */
+  homeEntries: number;
+  /** Of each tag, 100 to 10,000. */
+  tagEntries: number;
+};
+
+/** How many of the newest entries of each stream are kept. Older ones are trimmed, some at a time, as new ones arrive. */
+export type RetentionInput = {
+  /** Of each part of the app's feed, 100 to 10,000. */
+  feedEntries?: number;
+  /** Of each home timeline, 100 to 10,000. */
+  homeEntries?: number;
+  /** Of each tag, 100 to 10,000. */
+  tagEntries?: number;
+};
+
+/** Revision of an entity: opaque; another text means another state. */
+export type Rev = string;
+
+/** A revision that is kept. */
+export type Revision = {
+  /** Since when it was in force. */
+  createdAt: string;
+  /** Its name. */
+  rev: Rev;
+};
+
+/** Which grant. */
+export type RevokeRole = {
+  /** From whom. */
+  profile: string;
+  /** The role. */
+  role: string;
+};
+
+/** A role of the app's own. */
+export type RoleView = {
+  /** Methods that its holders may call, in alphabetical order. */
+  methods: Array<string>;
+  /** Its name. */
+  name: string;
+  /** Its revision. */
+  rev: Rev;
+};
+
+/** Which revision. */
+export type RollbackSettings = {
+  /** Refuse if the settings are not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** The revision whose settings are to be in force again. */
+  to: Rev;
+};
+
+/** Which places. A point, a name, or both. */
+export type SearchPlaces = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** Around this point: degrees north. */
+  latitude?: number | null;
+  /** How many at most. */
+  limit?: number;
+  /** Around this point: degrees east. */
+  longitude?: number | null;
+  /** How far around the point, in metres. */
+  radiusM?: number;
+  /** Each of its words begins a word of the place's name; at least one has two letters. */
+  text?: string | null;
+};
+
+/** A new message. It says, points to, places or shares something. */
+export type SendMessage = {
+  /** The chat. */
+  chat: string;
+  /** The message's id, chosen once by the caller: sent again, it is the same message. */
+  id: string;
+  /** What it points to. */
+  link?: WebAddress | null;
+  /** Profiles that it mentions; if absent, those whose handles stand in the text after an `@`. */
+  mentions?: Array<string> | null;
+  /** Where it was written, or where to meet. */
+  place?: Place | null;
+  /** The message that it answers. */
+  replyTo?: string | null;
+  /** Something to share. */
+  shared?: Object | null;
+  /** What it says. */
+  text?: string | null;
+};
+
+/** A session. */
+export type SessionView = {
+  /** Since when. */
+  createdAt: string;
+  /** The device that it belongs to. */
+  device: string;
+  /** When it ends unless it is refreshed. */
+  expiresAt: string;
+  /** Its id. */
+  id: string;
+  /** How somebody signed in. */
+  proof: Proof;
+  /** When tokens were last given out. */
+  refreshedAt: string;
+};
+
+/** A new audience. */
+export type SetAudience = {
+  /** For whom it is to be. A profile is for `public` or for `followers`. */
+  audience: Audience;
+  /** Refuse if the object is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** A post of mine, or my profile. */
+  object: Object;
+};
+
+/** Which picture. */
+export type SetAvatar = {
+  /** Only if the profile has this revision. */
+  ifRev?: Rev | null;
+  /** A finished upload of one's own that is a picture; `null` for none. */
+  media?: string | null;
+  /** Which place it is for. */
+  slot?: Slot;
+};
+
+/** Which handle. */
+export type SetHandle = {
+  /** The handle, as it is to be shown. */
+  handle: string;
+  /** Only if the profile has this revision. */
+  ifRev?: Rev | null;
+};
+
+/** How far I have read. */
+export type SetMarker = {
+  /** The newest entry that I have read. This or `order`. */
+  id?: string | null;
+  /** Its `order`, for a phone whose entry may be gone by the time this arrives. */
+  order?: string | null;
+  /** Which timeline. */
+  timeline: Marked;
+};
+
+/** Whose role. */
+export type SetMemberRole = {
+  /** The chat; a group. */
+  chat: string;
+  /** A member. */
+  profile: string;
+  /** What the member may do from now on. */
+  role: ChatRole;
+};
+
+/** How I am there. */
+export type SetPresence = {
+  /** For how long, if nothing more is said: 60 seconds, if absent. */
+  forS?: ForS;
+  /** How. */
+  state: Presence;
+};
+
+/** What I do in a chat. */
+export type SetTyping = {
+  /** The chat. */
+  chat: string;
+  /** Whether I am writing something; yes, if absent. */
+  typing?: boolean;
+};
+
+/** The settings in force. */
+export type SettingsView = {
+  /** Their revision. */
+  rev: Rev;
+  /** Revisions that are kept, the newest first. Empty while nothing was ever set. */
+  revisions: Array<Revision>;
+  /** All of them; what was never set has its default. */
+  settings: AppSettings;
+};
+
+/** A share. */
+export type Share = {
+  /** For whom. */
+  audience: Audience;
+  /** Who shared. */
+  author: string;
+  /** What they say of it. */
+  comment?: string | null;
+  /** When, by the server's clock. */
+  createdAt: string;
+  /** Its id, chosen by the author's device. */
+  id: string;
+  /** What. */
+  object: SharedThing;
+  /** A moderator took it down; only its author still sees it. */
+  removed?: boolean;
+  /** Its revision. */
+  rev: Rev;
+};
+
+/** A page of a list. */
+export type SharePage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Share>;
+};
+
+/** An object that can be shared: `post:UUID`, `checkin:UUID`, `place:UUID` or `profile:UUID`. */
+export type ShareableObject = string;
+
+/** A profile that was shared. Its own page says more. */
+export type SharedProfile = {
+  /** Its id. */
+  id: string;
+  /** What it is called. */
+  name?: string | null;
+};
+
+/** A shared object as the caller sees it. */
+export type SharedThing = Post | CheckIn | CheckInPlace | SharedProfile;
+
+/** A short link. */
+export type ShortLink = {
+  /** Its code. The address in front of it is the app's own. */
+  code: LinkCode;
+  /** Where it leads. */
+  object: ShareableObject;
+  /** Tags for a page that shows where it leads, as whoever asks may see it. */
+  preview: LinkPreview;
+};
+
+/** Who may make an account. */
+export type SignUp = "open" | "invite" | "closed";
+
+/** How much is too much. */
+export type SizeLimits = {
+  /** Bytes of a batch. */
+  batchBytes: number;
+  /** Calls of a batch. */
+  batchCalls: number;
+  /** Bytes of a call's body. */
+  bodyBytes: number;
+  /** Most characters of a handle. */
+  handleMax: number;
+  /** Fewest characters of a handle. */
+  handleMin: number;
+};
+
+/** A place for a picture. */
+export type Slot = "avatar" | "cover";
+
+/** What an app may do. */
+export type State = "active" | "readOnly" | "frozen";
+
+/** How the cluster is. */
+export type Status = {
+  /** How many apps there are. */
+  apps: number;
+  /** As of when, in milliseconds since 1970. */
+  asOfMs: number;
+  /** Position of the metadata. */
+  generation: number;
+  /** The members. One. */
+  members: Array<MemberStatus>;
+  /** The partitions, by number. */
+  partitions: Array<PartitionStatus>;
+  /** Version of the program that answers. */
+  version: string;
+  /** Live connections that wait for changes, counted by what they watch. */
+  watching: number;
+};
+
+/** How the server is, for a phone. */
+export type Status2 = {
+  /** A cursor that is up to date, for a phone that wants nothing of what was before. */
+  cursor: string;
+  /** A cursor that is older than this is answered with a resync. */
+  oldestHeldAt: string;
+  /** The server's time, for phones whose clock is wrong. */
+  serverTime: string;
+};
+
+/** What is muted: exactly one of them. */
+export type Subject = {
+  profile: string;
+} | {
+  thread: string;
+} | {
+  chat: string;
+} | {
+  tag: string;
+} | {
+  word: string;
+};
+
+/** What to follow. */
+export type Subscribe = {
+  /** From where. `Last-Event-ID` goes before it. Without either: from now on. */
+  cursor?: string | null;
+  /** Up to 50 roots that are open, beside one's own profile's. Absent: as the cursor has it. */
+  roots?: Array<string> | null;
+  /** From `realtime.getToken`, instead of the headers. */
+  token?: string | null;
+};
+
+/** A tag, folded to lower case, without the `#`: 1 to 64 letters, digits or underscores. */
+export type Tag = string;
+
+/** Something that happened. */
+export type TimelineItem = {
+  /** Who did it. */
+  actor: string;
+  /** When it happened, by the server's clock. */
+  createdAt: string;
+  /** The entry's id. */
+  id: string;
+  /** What it was done to. */
+  object: TimelineObject;
+  /** Its place in the timeline: a later entry has a greater text. */
+  order: string;
+  /** What: `create`, `arrive`, `share`. */
+  verb: string;
+};
+
+/** What an entry points to. */
+export type TimelineObject = Post | CheckIn | Share;
+
+/** A page of a timeline. */
+export type TimelinePage = {
+  /** For what is newer than this page. */
+  after: string;
+  /** For what is older than this page. */
+  before: string;
+  /** Goes on in the direction of this page. */
+  cursor: string;
+  /** Whether there is nothing more in the direction of this page, for now. */
+  end: boolean;
+  /** Newest first, whichever way the page was fetched. May be empty though there is more. */
+  items: Array<TimelineItem>;
+  /** My unread entries, of the home timeline; 100 stands for more than 99. */
+  unread?: number | null;
+};
+
+/** Whether a type is of nodes or of links. */
+export type TypeKind = "node" | "link";
+
+/** All types of an app. */
+export type TypeList = {
+  /** By name. */
+  items: Array<TypeView>;
+};
+
+/** A declared type. */
+export type TypeView = {
+  /** Attributes of nodes and what they hold; any, if absent. Links have `data`, which is free. */
+  attributes?: Record<string, AttrKind> | null;
+  /** What links start from. */
+  from?: EndKind;
+  /** The link type that is kept the other way round. Declare it too; it takes effect once it is there. */
+  inverse?: string | null;
+  /** Nodes or links. */
+  kind: TypeKind;
+  /** Its name. */
+  name: string;
+  /** Who may read. */
+  read: Readers;
+  /** The declaration's revision. */
+  rev: Rev;
+  /** What links lead to. */
+  to?: EndKind;
+  /** Who may write. */
+  write: Writers2;
+};
+
+/** What I said. */
+export type Typing = {
+  /** The chat. */
+  chat: string;
+  /** Whether I am writing something. */
+  typing: boolean;
+  /** Until when that holds. */
+  until: string;
+};
+
+/** What waits for me. */
+export type UnreadChats = {
+  /** Chats with unread messages, those aside that I mute. */
+  chats: number;
+  /** Those of them that mention me. */
+  mentions: number;
+  /** Unread messages in them; of each chat, 100 stands for more than 99. */
+  messages: number;
+};
+
+/** A change of an app. */
+export type UpdateApp = {
+  /** The id it was created with. */
+  id: string;
+  /** Refuse if the app is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** What it may do. */
+  state?: State | null;
+  /** What people read. */
+  title?: string | null;
+};
+
+/** What to change. */
+export type UpdateChat = {
+  /** The chat; a group. */
+  id: string;
+  /** Refuse if the chat is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** What it is called. Cannot be cleared. */
+  title?: string | null;
+  /** Who may write. Cannot be cleared. */
+  writers?: Writers | null;
+};
+
+/** An edit. */
+export type UpdateMessage = {
+  /** The chat. */
+  chat: string;
+  /** A message of mine. */
+  id: string;
+  /** Refuse if the message is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** Profiles that it mentions; if absent, those whose handles stand in the text after an `@`. */
+  mentions?: Array<string> | null;
+  /** What it says from now on. */
+  text: string;
+};
+
+/** An edit. */
+export type UpdateNote = {
+  /** What it is about. */
+  about?: NoteSubject | null;
+  /** The revision that was on the screen when this was written. If another device wrote a text since, both are kept; if it is the present one, the texts that were kept are settled by this one. Without it, the later text stands. */
+  basedOn?: Rev | null;
+  /** The note. */
+  id: string;
+  /** Refuse if the note is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** What it says; `null` is the empty text. */
+  text?: string | null;
+  /** Its title. */
+  title?: string | null;
+};
+
+/** An edit. */
+export type UpdatePost = {
+  /** The post. */
+  id: string;
+  /** Refuse if the post is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** What it points to. */
+  link?: WebAddress | null;
+  /** Profiles that it mentions; when the text changes and this is absent, those that the text names. */
+  mentions?: Array<string> | null;
+  /** Where it was written. */
+  place?: Place | null;
+  /** Its tags; when the text changes and this is absent, those in the text. */
+  tags?: Array<Tag> | null;
+  /** What it says. Cannot be cleared. */
+  text?: string | null;
+};
+
+/** What is to be changed; what is absent stays. */
+export type UpdateProfile = {
+  /** A text about oneself. */
+  about?: string | null;
+  /** Fields of the app's own: those that are named change, `null` clears one. */
+  fields?: Record<string, unknown>;
+  /** Only if the profile has this revision. */
+  ifRev?: Rev | null;
+  /** All links. */
+  links?: Array<ProfileLink> | null;
+  /** The name. */
+  name?: string | null;
+  /** Whether the profile asks who may follow it. */
+  private?: boolean | null;
+};
+
+/** A change of settings. */
+export type UpdateSettings = {
+  /** Refuse if the settings are not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** What to change. */
+  settings: AppSettingsInput;
+};
+
+/** An upload. */
+export type Upload = {
+  /** Until when it must be finished. Absent when it is. */
+  expiresAt?: string | null;
+  /** Its id. */
+  id: string;
+  /** What it became. */
+  media?: Media | null;
+  /** How many of them have come: where the next part begins. */
+  offset: number;
+  /** Its revision. */
+  rev: Rev;
+  /** How many bytes it has. */
+  size: number;
+  /** How far it got. */
+  state: UploadState;
+  /** Where its bytes go: a path on this server. Absent when it is finished. */
+  url?: string | null;
+};
+
+/** Bytes of an upload. */
+export type UploadSize = number;
+
+/** How far an upload got. */
+export type UploadState = "open" | "ready";
+
+/** A whole number of seconds, 0 to 30. */
+export type WaitS = number;
+
+/** A web address that a post points to. */
+export type WebAddress = string;
+
+/** Which key. */
+export type WhichKey = {
+  /** The key. */
+  id: string;
+};
+
+/** Who may write in a group. */
+export type Writers = "members" | "moderators";
+
+/** Who may write. */
+export type Writers2 = "user" | "owner" | "server";
