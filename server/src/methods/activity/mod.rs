@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use gomer_core::id::{Id, Root};
+use gomer_core::id::{Id, Root, RootKind};
 use gomer_core::time::Time;
 use schemars::JsonSchema;
 use serde::de::Error as _;
@@ -297,7 +297,7 @@ impl<'a> Eyes<'a> {
                 ..Thing::new(kind)
             };
             match (it.verb, it.object.kind) {
-                (Verb::Follow, gomer_core::id::RootKind::Profile) => {
+                (Verb::Follow, RootKind::Profile) => {
                     // Whom a private profile follows is not for everybody.
                     if self.reader.sight_of_profile(it.actor).await? == Sight::Whole
                         && let Some(other) = people.get(&it.object.id)
@@ -305,7 +305,7 @@ impl<'a> Eyes<'a> {
                         shown.push(activity(Type::Follow, it.time, person(other)));
                     }
                 }
-                (verb, gomer_core::id::RootKind::Post) => {
+                (verb @ (Verb::Create | Verb::Like), RootKind::Post) => {
                     let post = self.reader.posts(&[it.object.id]).await?.pop();
                     match post.filter(|post| verb != Verb::Create || post.author.0 == it.actor) {
                         Some(post) if verb == Verb::Create => {
@@ -315,7 +315,7 @@ impl<'a> Eyes<'a> {
                         None => {}
                     }
                 }
-                (Verb::Create, gomer_core::id::RootKind::Reply) => {
+                (Verb::Create, RootKind::Reply) => {
                     let reply = comment(self.call, &mut self.reader, it.object.id).await?;
                     if let Some(reply) = reply.filter(|reply| !reply.deleted && reply.author.0 == it.actor) {
                         shown.push(activity(Type::Create, reply.created_at.0, reply_note(&reply)));
