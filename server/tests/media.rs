@@ -455,3 +455,28 @@ async fn files_that_no_row_names_go_and_no_others() {
     kit.call("media.get", None, json!({ "id": id })).await.expect(200);
     assert_eq!(hex(&[7; 32]).len(), 64);
 }
+
+#[tokio::test]
+async fn a_page_of_the_app_may_send_and_fetch_and_no_other() {
+    let kit = Kit::start().await;
+    let ann = kit.person("ann").await;
+    let settings = json!({ "settings": { "cors": { "origins": ["https://app.example"] } } });
+    let admin = kit::admin_key("one");
+    kit.call("admin.updateSettings", Some(&admin), settings).await.expect(200);
+    let upload = open(&kit, &ann, b"bytes").await;
+    let ask = |origin: &'static str| {
+        let headers = [("origin", origin), ("access-control-request-method", "PUT")];
+        let (kit, url) = (&kit, upload.str("/url"));
+        async move { kit.fetch(Method::OPTIONS, &url, &headers, Bytes::new()).await }
+    };
+    let leave = ask("https://app.example").await.expect(204);
+    assert_eq!(leave.header("access-control-allow-methods"), Some("GET, HEAD, PUT"));
+    assert!(leave.header("access-control-allow-headers").unwrap().contains("Upload-Offset"));
+    assert_eq!(ask("https://other.example").await.status, 404);
+    let headers = [("origin", "https://app.example")];
+    let put = kit.fetch(Method::PUT, &upload.str("/url"), &headers, Bytes::from_static(b"bytes")).await;
+    assert_eq!(put.header("access-control-allow-origin"), Some("https://app.example"));
+    let headers = [("origin", "https://other.example")];
+    let head = kit.fetch(Method::HEAD, &upload.str("/url"), &headers, Bytes::new()).await;
+    assert_eq!((head.status, head.header("access-control-allow-origin")), (200, None));
+}

@@ -25,20 +25,32 @@ pub(super) fn is_preflight(request: &Request) -> bool {
 
 /// Leave to call.
 pub(super) fn preflight(origin: HeaderValue) -> Response {
+    leave(
+        origin,
+        "GET, POST",
+        "Authorization, Content-Type, Gomer-Key, Gomer-Position, Idempotency-Key, If-Match, If-None-Match, \
+         Last-Event-ID, traceparent",
+    )
+}
+
+/// Leave to send and fetch files.
+pub(super) fn media_preflight(origin: HeaderValue) -> Response {
+    leave(
+        origin,
+        "GET, HEAD, PUT",
+        "Content-Type, If-None-Match, If-Range, Range, Upload-Offset, traceparent",
+    )
+}
+
+fn leave(origin: HeaderValue, verbs: &'static str, headers: &'static str) -> Response {
     let mut response = Response {
         status: StatusCode::NO_CONTENT,
         headers: HeaderMap::new(),
         body: Body::Full(Default::default()),
     };
     allow(&mut response.headers, origin);
-    response.headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-    response.headers.insert(
-        ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static(
-            "Authorization, Content-Type, Gomer-Key, Gomer-Position, Idempotency-Key, If-Match, If-None-Match, \
-             Last-Event-ID, traceparent",
-        ),
-    );
+    response.headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(verbs));
+    response.headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(headers));
     response.headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     response
 }
@@ -50,7 +62,8 @@ pub(super) fn allow(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.insert(
         ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static(
-            "ETag, Gomer-Position, Gomer-Replayed, Gomer-Trace, RateLimit, RateLimit-Policy, Retry-After",
+            "Accept-Ranges, Content-Range, ETag, Gomer-Position, Gomer-Replayed, Gomer-Trace, RateLimit, \
+             RateLimit-Policy, Retry-After, Upload-Length, Upload-Offset",
         ),
     );
 }

@@ -16,7 +16,7 @@ use hyper::header::{
 use hyper::{HeaderMap, Method as Verb, StatusCode};
 
 use super::conditions::one;
-use super::{refusals, render};
+use super::{cors, refusals, render};
 use crate::blob::sign::Signed;
 use crate::blob::sniff::{Format, MediaKind};
 use crate::blob::{BlobFault, Blobs, Key, PIECE_BYTES, Scratch, UPLOAD_BYTES_MAX};
@@ -79,6 +79,14 @@ pub(super) async fn answer(
     now: Now,
     trace: Trace,
 ) -> Response {
+    let meta = host.cluster.meta();
+    let leave = meta.apps.get(path.app).and_then(|app| cors::origin(host, app, request));
+    if cors::is_preflight(request) {
+        return match leave {
+            Some(origin) => cors::media_preflight(origin),
+            None => render::problem(&Problem::new(Code::NotFound), trace),
+        };
+    }
     let answered = async {
         let app = host.cluster.meta().apps.get(path.app).cloned().ok_or_else(Stop::not_found)?;
         let thing = Signed::parse(&app, path.folder, path.name).ok_or_else(Stop::not_found)?;
@@ -112,7 +120,7 @@ pub(super) async fn answer(
             (Signed::Upload(_), _) => Err(verb_refused("PUT, HEAD")),
         }
     };
-    match answered.await {
+    let mut response = match answered.await {
         Ok(mut response) => {
             response.headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
             response.headers.insert(GOMER_TRACE, header(trace.to_string()));
@@ -120,7 +128,11 @@ pub(super) async fn answer(
         }
         Err(Stop::Problem(problem)) => render::problem(&problem, trace),
         Err(Stop::Replay(_)) => render::problem(&Problem::new(Code::Internal), trace),
+    };
+    if let Some(origin) = leave {
+        cors::allow(&mut response.headers, origin);
     }
+    response
 }
 
 const GOMER_TRACE: HeaderName = HeaderName::from_static("gomer-trace");

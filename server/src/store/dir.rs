@@ -8,6 +8,7 @@
 //! shard-0/MADE  from here on, a missing log or state is damage and not a new store
 //! meta/…        the same for the metadata
 //! CLUSTER       of a cluster's member: see [`super::cluster`]
+//! blobs/        uploads (`blob::disk`)
 //! ```
 //!
 //! A directory of a newer format, or one that is not ours, is left exactly as it is.
