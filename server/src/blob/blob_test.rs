@@ -111,6 +111,10 @@ async fn a_full_disk_is_told_and_hashes_are_of_the_whole() {
     let whole = [vec![7; 100], vec![8; 600_000]].concat();
     assert_eq!((hash, head), (Sha256::digest(&whole).into(), whole[..sniff::HEAD_BYTES].to_vec()));
     assert_eq!(blobs.digest(scratch(2)).await, Err(BlobFault::Absent));
+    let rooms: Vec<_> = (0..TRANSFERS_MAX).map(|_| blobs.transfer().unwrap()).collect();
+    assert_eq!(blobs.transfer().err(), Some(BlobFault::Busy));
+    drop(rooms);
+    assert!(blobs.transfer().is_ok());
     let first = blobs.occupy(scratch(1)).unwrap();
     assert!(blobs.occupy(scratch(1)).is_none() && blobs.occupy(scratch(2)).is_some());
     drop(first);

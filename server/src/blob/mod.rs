@@ -27,14 +27,16 @@ use bytes::Bytes;
 use gomer_core::id::{AppId, Id};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use self::workers::{Inline, Workers};
 
 /// Largest upload.
 pub const UPLOAD_BYTES_MAX: u64 = 100 * 1024 * 1024;
 /// Bytes that are read or written at once.
-pub const PIECE_BYTES: usize = 256 * 1024;
+pub const PIECE_BYTES: usize = 64 * 1024;
+/// Files that are on their way to or from clients at once, in the whole process. Each holds a few pieces.
+const TRANSFERS_MAX: usize = 1_024;
 
 /// An upload on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -214,12 +216,15 @@ struct Inner {
     long: Arc<dyn Workers>,
     full: AtomicBool,
     occupied: Mutex<BTreeSet<Scratch>>,
+    transfers: Arc<Semaphore>,
 }
 
 impl Blobs {
     /// A handle over this store. `io` runs what is short, `long` what is not.
     pub fn new(store: Arc<dyn BlobStore>, io: Arc<dyn Workers>, long: Arc<dyn Workers>) -> Blobs {
-        let inner = Inner { store, io, long, full: AtomicBool::new(false), occupied: Mutex::default() };
+        let transfers = Arc::new(Semaphore::new(TRANSFERS_MAX));
+        let full = AtomicBool::new(false);
+        let inner = Inner { store, io, long, full, occupied: Mutex::default(), transfers };
         Blobs { inner: Arc::new(inner) }
     }
 
@@ -242,6 +247,11 @@ impl Blobs {
     pub fn occupy(&self, scratch: Scratch) -> Option<Occupied> {
         let mut occupied = self.inner.occupied.lock().unwrap_or_else(PoisonError::into_inner);
         occupied.insert(scratch).then(|| Occupied { inner: self.inner.clone(), scratch })
+    }
+
+    /// Room for one more file on its way to or from a client, until the value is dropped.
+    pub fn transfer(&self) -> Result<OwnedSemaphorePermit, BlobFault> {
+        self.inner.transfers.clone().try_acquire_owned().map_err(|_| BlobFault::Busy)
     }
 
     /// Short work.

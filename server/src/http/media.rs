@@ -185,6 +185,7 @@ impl Upload {
             true => None,
             false => Some(blobs.occupy(self.scratch).ok_or(Code::InProgress)?),
         };
+        let _room = blobs.transfer().map_err(blob_stop)?;
         let mut have = self.have(blobs).await?;
         if offset > have {
             let detail = format!("{have} bytes have come: the next part begins there, or before.");
@@ -310,8 +311,13 @@ async fn blob(
     let (sender, body) = sized::channel(count);
     if request.method == Verb::GET {
         // The first piece before the status, so that what cannot be read is an error and no broken file.
+        let room = blobs.transfer().map_err(blob_stop)?;
         let first = piece(blobs, key, from, count).await.map_err(blob_stop)?;
-        tokio::spawn(send(blobs.clone(), key, from, count, first, sender));
+        let (blobs, span) = (blobs.clone(), (from, count));
+        tokio::spawn(async move {
+            send(&blobs, key, span, first, sender).await;
+            drop(room);
+        });
     }
     Ok(Response { status, headers, body: body.into() })
 }
@@ -323,14 +329,21 @@ async fn piece(blobs: &Blobs, key: Key, at: u64, left: u64) -> Result<Bytes, Blo
     if bytes.len() < want { Err(BlobFault::Io(format!("{key} is shorter than it was"))) } else { Ok(bytes) }
 }
 
-async fn send(blobs: Blobs, key: Key, mut at: u64, mut left: u64, first: Bytes, sender: sized::SizedSender) {
+/// Sends so many bytes from there on; `first` are the first of them.
+async fn send(
+    blobs: &Blobs,
+    key: Key,
+    (mut at, mut left): (u64, u64),
+    first: Bytes,
+    sender: sized::SizedSender,
+) {
     let mut next = first;
     loop {
         (at, left) = (at + next.len() as u64, left - next.len() as u64);
         if !sender.send(next).await || left == 0 {
             return;
         }
-        next = match piece(&blobs, key, at, left).await {
+        next = match piece(blobs, key, at, left).await {
             Ok(piece) => piece,
             Err(BlobFault::Busy) => {
                 // It has begun, so it goes on, a little later.
