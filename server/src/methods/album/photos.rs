@@ -131,7 +131,7 @@ pub async fn remove(call: Call, args: ChangePhotos) -> Result<Reply<ChangedPhoto
     for (at, photo) in photos.iter().enumerate() {
         if !is_owner {
             let view = call.node(photo::root(photo.0), photo.0).await?;
-            if !view.is_some_and(|view| view.author == me) {
+            if view.is_none_or(|view| view.author != me) {
                 let detail = "There is no photo of yours with this id.";
                 return Err(Stop::invalid(format!("/photos/{at}"), "value", detail));
             }
