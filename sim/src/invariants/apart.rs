@@ -44,7 +44,9 @@ fn wrong(mischief: Mischief, record: &Record, evidence: &Evidence) -> Option<Str
     if record.ok().is_some() {
         return Some(format!("{mischief:?} was answered as if it were right"));
     }
-    let code = record.refused().filter(|code| !["busy", "unavailable", "rate-limited"].contains(code))?;
+    // A token that was too old is refused before anything else is looked at.
+    let aside = ["busy", "unavailable", "rate-limited", "unauthenticated"];
+    let code = record.refused().filter(|code| !aside.contains(code))?;
     let right: &[&str] = match mischief {
         Mischief::CursorOfAnotherUser | Mischief::CursorOfAnotherApp | Mischief::CursorChanged => {
             &["cursor-invalid", "bad-request", "invalid"]
@@ -93,6 +95,7 @@ mod tests {
         };
         assert_eq!(pull(refused(400, "cursor-invalid")), 0);
         assert_eq!(pull(refused(503, "busy")), 0);
+        assert_eq!(pull(refused(401, "unauthenticated")), 0);
         assert_eq!(pull(crate::history::Outcome::LOST), 0);
         assert_eq!(pull(refused(404, "not-found")), 1);
         assert_eq!(pull(ok(json!({ "items": [] }))), 1);
