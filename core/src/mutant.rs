@@ -41,6 +41,10 @@ pub enum Mutant {
     BlockedStillShown,
     /// For whom a post is does not matter.
     PrivateLeaked,
+    /// An era begins with the command that names it, not with the term whose leader names it.
+    EraBeginsLate,
+    /// Who calls too often is told that something broke.
+    RefusalUntyped,
     /// That something may no longer be read is not told to those who have it.
     ScopeDropLost,
 }

@@ -46,6 +46,8 @@ struct Posted {
     author: u32,
     /// The revision that was last seen by anybody.
     rev: Option<String>,
+    /// The one that was seen before it: a condition on it must fail.
+    before: Option<String>,
     /// Whether somebody asked for its deletion.
     deleted: bool,
 }
@@ -191,7 +193,7 @@ impl Caller {
         Some(match call {
             Call::Publish(audience) => {
                 let id = mint();
-                let posted = Posted { id, author: self.person, rev: None, deleted: false };
+                let posted = Posted { id, author: self.person, rev: None, before: None, deleted: false };
                 self.square.of(self.app, |board| board.posts.push(posted));
                 let args = json!({ "id": id.to_string(), "text": text(), "audience": audience.name() });
                 write("post.create", args, mint())
@@ -202,7 +204,10 @@ impl Caller {
             }
             Call::ChangeIf => {
                 let posted = self.pick(pick, true)?;
-                let args = json!({ "id": posted.id.to_string(), "text": text(), "ifRev": posted.rev? });
+                // Now and then by a revision that is known to be an old one.
+                let old = posted.before.filter(|_| pick.is_multiple_of(4));
+                let rev = old.or(posted.rev)?;
+                let args = json!({ "id": posted.id.to_string(), "text": text(), "ifRev": rev });
                 write("post.update", args, mint())
             }
             Call::Read => read("post.get", post(&self.pick(pick, false)?)),
@@ -264,6 +269,8 @@ impl Caller {
                 let cursor = self.square.elsewhere(app, |board| board.cursors.values().next().cloned())?;
                 read("timeline.getHome", json!({ "cursor": cursor }))
             }
+            Mischief::UnknownField => read("timeline.getHome", json!({ "sudo": true })),
+            Mischief::WrongType => read("post.get", json!({ "id": pick })),
             Mischief::OtherBody => {
                 let (op, mut args) = last_done.clone()?;
                 args["text"] = json!(format!("{} something else {pick}", app_mark(&app_name(app))));
@@ -298,7 +305,9 @@ impl Caller {
             if let (Some(rev), Some(id)) = (value["rev"].as_str(), request.args["id"].as_str())
                 && let Some(post) = board.posts.iter_mut().find(|post| post.id.to_string() == id)
             {
-                post.rev = Some(rev.to_owned());
+                if post.rev.as_deref() != Some(rev) {
+                    post.before = post.rev.replace(rev.to_owned());
+                }
             }
             if request.method == "timeline.getHome"
                 && let Some(cursor) = value["cursor"].as_str()

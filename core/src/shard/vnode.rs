@@ -712,7 +712,11 @@ impl Vnode {
         let own = entry.term == self.leadership.term;
         let result = match entry.what {
             CommittedKind::Nothing => {
-                self.applied.pass(position, entry.term);
+                if self.mutants.has(Mutant::EraBeginsLate) {
+                    (self.applied.position, self.applied.term) = (position, entry.term);
+                } else {
+                    self.applied.pass(position, entry.term);
+                }
                 Err(Fault::Unavailable)
             }
             CommittedKind::Change(change) => {

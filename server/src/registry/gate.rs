@@ -3,6 +3,7 @@
 
 use gomer_core::id::{Id, Root};
 use gomer_core::meta::command::AppState;
+use gomer_core::mutant::Mutant;
 use gomer_core::vnode::command::OpKey;
 
 use super::{Call, Caller, Kind, Method, Rate, RawArgs, Registry, Rendered, Rev, Role, Scope, Stop};
@@ -114,6 +115,9 @@ impl Registry {
         let method = method.ok_or_else(Stop::not_found)?;
         let mut call = outer.nested(method, op, if_match);
         if let Decision::Refused { retry_after_s, .. } = call.take_for(method) {
+            if call.cluster.mutants().has(Mutant::RefusalUntyped) {
+                return Err(Code::Internal.into());
+            }
             return Err(Problem::new(Code::RateLimited).retry_after(retry_after_s).into());
         }
         call.authorize(method).await?;

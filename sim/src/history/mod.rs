@@ -108,6 +108,10 @@ pub enum Mischief {
     TokenChanged,
     /// An operation id again, with another body.
     OtherBody,
+    /// A field that no method knows.
+    UnknownField,
+    /// A number where an id belongs.
+    WrongType,
 }
 
 /// What a phone holds when everything has come to rest.

@@ -54,6 +54,8 @@ fn wrong(mischief: Mischief, record: &Record, evidence: &Evidence) -> Option<Str
         Mischief::IdOfAnotherApp => &["not-found"],
         Mischief::TokenOfAnotherApp | Mischief::TokenChanged => &["unauthenticated"],
         Mischief::OtherBody => &["key-reused"],
+        Mischief::UnknownField => &["unknown-field"],
+        Mischief::WrongType => &["invalid", "bad-request"],
     };
     (!right.contains(&code)).then(|| format!("{mischief:?} was refused as {code}"))
 }

@@ -336,6 +336,8 @@ fn calls(rng: &mut Rng) -> Vec<(u64, Call)> {
                 (1, Call::Mischief(Mischief::CursorOfAnotherUser)),
                 (1, Call::Mischief(Mischief::CursorOfAnotherApp)),
                 (1, Call::Mischief(Mischief::OtherBody)),
+                (1, Call::Mischief(Mischief::UnknownField)),
+                (1, Call::Mischief(Mischief::WrongType)),
             ],
         ),
     ];
