@@ -7,6 +7,7 @@
 //! Must never learn: threads, sockets, other partitions' rows.
 
 pub mod apply;
+mod bytes;
 pub mod command;
 pub mod delta;
 pub mod group;

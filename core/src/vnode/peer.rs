@@ -80,7 +80,7 @@ pub struct PeerEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PeerEntryKind {
     /// An encoded command; nothing in the first entry of a term.
-    Command(Vec<u8>),
+    Command(#[serde(with = "super::bytes")] Vec<u8>),
     /// Other replicas from here on.
     Change(ReplicaChange),
 }
