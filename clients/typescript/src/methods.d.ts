@@ -3,6 +3,24 @@
 
 /** Every method of an app, by name. */
 export interface Methods {
+  /** Shows one activity as Activity Streams 2.0 JSON. */
+  "activity.get": {
+    kind: "query";
+    args: GetActivity;
+    reply: Thing;
+  };
+  /** Lists what somebody did, newest first; likes only to the one who gave them. */
+  "activity.list": {
+    kind: "query";
+    args: ListActivities;
+    reply: ThingPage;
+  };
+  /** Lists what happened to a post, a reply or a profile, newest first. */
+  "activity.listByObject": {
+    kind: "query";
+    args: ListByObject;
+    reply: ThingPage;
+  };
   /** Makes a key of the app. Its secret is in the first reply only, never in a repeated one. */
   "admin.createKey": {
     kind: "procedure";
@@ -44,6 +62,54 @@ export interface Methods {
     kind: "procedure";
     args: UpdateSettings;
     reply: SettingsView;
+  };
+  /** Puts photos of one's own into an album: its owner may, and who contributes. */
+  "album.addPhotos": {
+    kind: "procedure";
+    args: ChangePhotos;
+    reply: ChangedPhotos;
+  };
+  /** Makes an album with a title, an audience, and who else may put photos in. */
+  "album.create": {
+    kind: "procedure";
+    args: CreateAlbum;
+    reply: Album;
+  };
+  /** Deletes an album for ever; its photos stay, or those of its owner go with it, as asked. */
+  "album.delete": {
+    kind: "procedure";
+    args: DeleteAlbum;
+    reply: DeletedAlbum;
+  };
+  /** Shows one album with its cover and how many photos it has. */
+  "album.get": {
+    kind: "query";
+    args: GetAlbum;
+    reply: Album;
+  };
+  /** Lists the albums of a profile, newest first. */
+  "album.listByProfile": {
+    kind: "query";
+    args: ListAlbums;
+    reply: AlbumPage;
+  };
+  /** Lists the photos of an album that the caller may see, the latest that was put in first. */
+  "album.listPhotos": {
+    kind: "query";
+    args: ListAlbumPhotos;
+    reply: PhotoPage;
+  };
+  /** Takes photos out of an album: its owner any, who contributes their own. */
+  "album.removePhotos": {
+    kind: "procedure";
+    args: ChangePhotos;
+    reply: ChangedPhotos;
+  };
+  /** Changes title, text and audience. */
+  "album.update": {
+    kind: "procedure";
+    args: UpdateAlbum;
+    reply: Album;
   };
   /** Shows the app's name, languages, features and limits, and the oldest build that works. */
   "app.getInfo": {
@@ -543,6 +609,48 @@ export interface Methods {
     args: UpdateNote;
     reply: Note;
   };
+  /** Dismisses one notification or its whole group, on all my devices, for ever. */
+  "notification.delete": {
+    kind: "procedure";
+    args: DeleteNotification;
+    reply: DeletedNotification;
+  };
+  /** Shows which kinds of notifications I want. */
+  "notification.getPreferences": {
+    kind: "query";
+    args: Empty;
+    reply: Preferences;
+  };
+  /** Counts notifications that I have not seen: the badge's number. */
+  "notification.getUnread": {
+    kind: "query";
+    args: Empty;
+    reply: Badge;
+  };
+  /** Lists what I am told of, grouped by thing and day, newest first. */
+  "notification.list": {
+    kind: "query";
+    args: ListNotifications;
+    reply: NotificationPage;
+  };
+  /** Marks one notification, a group, or all up to a place as read, on all my devices. */
+  "notification.markRead": {
+    kind: "procedure";
+    args: MarkRead2;
+    reply: Read;
+  };
+  /** I opened the notification centre: the badge goes to zero on all my devices. */
+  "notification.markSeen": {
+    kind: "procedure";
+    args: MarkSeen;
+    reply: Seen;
+  };
+  /** Says which kinds of notifications I want. */
+  "notification.setPreferences": {
+    kind: "procedure";
+    args: SetPreferences;
+    reply: Preferences;
+  };
   /** Says of up to 100 calls whether I may make them, and if not, why. */
   "permission.check": {
     kind: "query";
@@ -584,6 +692,48 @@ export interface Methods {
     kind: "procedure";
     args: SetAudience;
     reply: AudienceView;
+  };
+  /** Publishes a finished upload as a photo, with caption, text for who cannot see it, place and people. */
+  "photo.create": {
+    kind: "procedure";
+    args: CreatePhoto;
+    reply: Photo;
+  };
+  /** Deletes a photo for ever, and its bytes when nothing else shows them. */
+  "photo.delete": {
+    kind: "procedure";
+    args: DeletePhoto;
+    reply: DeletedPhoto;
+  };
+  /** Shows one photo with its sizes, blur hash, and the people on it. */
+  "photo.get": {
+    kind: "query";
+    args: GetPhoto;
+    reply: Photo;
+  };
+  /** Lists the photos of a profile, newest first. */
+  "photo.listByProfile": {
+    kind: "query";
+    args: ListProfilePhotos;
+    reply: PhotoPage;
+  };
+  /** Says who is on a photo, and where; that person is told, and may take it back. */
+  "photo.tagProfile": {
+    kind: "procedure";
+    args: TagProfile;
+    reply: Tagged;
+  };
+  /** Takes back who is on a photo: its author may, and the person. */
+  "photo.untagProfile": {
+    kind: "procedure";
+    args: UntagProfile;
+    reply: Tagged;
+  };
+  /** Changes caption, text for who cannot see it, place and audience. */
+  "photo.update": {
+    kind: "procedure";
+    args: UpdatePhoto;
+    reply: Photo;
   };
   /** Publishes text with media, link, place, mentions and tags, for an audience that is chosen per post. */
   "post.create": {
@@ -693,11 +843,41 @@ export interface Methods {
     args: Subscribe;
     reply: Item;
   };
+  /** Replies to a post or to another reply. */
+  "reply.create": {
+    kind: "procedure";
+    args: CreateReply;
+    reply: Comment;
+  };
+  /** Deletes a reply for ever; replies to it stay, under what is left of it. */
+  "reply.delete": {
+    kind: "procedure";
+    args: OneReply;
+    reply: DeletedReply;
+  };
+  /** Shows one reply with those that it goes back to. */
+  "reply.get": {
+    kind: "query";
+    args: OneReply;
+    reply: ReplyInThread;
+  };
+  /** Lists the replies to a post or to a reply, oldest or newest first. */
+  "reply.list": {
+    kind: "query";
+    args: ListReplies;
+    reply: CommentPage;
+  };
+  /** Edits a reply. */
+  "reply.update": {
+    kind: "procedure";
+    args: UpdateReply;
+    reply: Comment;
+  };
   /** Shares a post, check-in, place or profile in the app, with or without a comment. */
   "share.create": {
     kind: "procedure";
     args: CreateShare;
-    reply: Share;
+    reply: Share2;
   };
   /** Makes my short link to an object, the same one each time, with tags for a preview. */
   "share.createLink": {
@@ -809,6 +989,58 @@ export interface Methods {
   };
 }
 
+/** An album. */
+export type Album = {
+  /** What it is about. */
+  about?: string | null;
+  /** Who may see it. */
+  audience: Audience;
+  /** Who made it. */
+  author: string;
+  /** Who else may put photos in. */
+  contributors: Array<string>;
+  /** What it has. */
+  counts: AlbumCounts;
+  /** The latest photo that the caller may see. */
+  cover?: Media | null;
+  /** When it was made, by the server's clock. */
+  createdAt: string;
+  /** When it was last edited. */
+  editedAt?: string | null;
+  /** Its id, chosen by the owner's device. */
+  id: string;
+  /** A moderator took it down; only its owner still sees it. */
+  removed?: boolean;
+  /** Its revision. Its photos do not change it. */
+  rev: Rev;
+  /** Its title. */
+  title: string;
+};
+
+/** What an album has. */
+export type AlbumCounts = {
+  /** Photos, also those that the caller may not see. */
+  photos: number;
+};
+
+/** A page of a list. */
+export type AlbumPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Album>;
+};
+
+/** A reply that another one goes back to. */
+export type Ancestor = {
+  /** Its id. */
+  id: string;
+  /** The reply; absent if the caller may not see it. */
+  reply?: Comment | null;
+};
+
 /** Types and events. */
 export type AppSchema = {
   /** Events, with the methods that cause each. */
@@ -901,6 +1133,12 @@ export type AudienceView = {
   rev: Rev;
 };
 
+/** What waits. */
+export type Badge = {
+  /** Notifications that I have neither seen nor read; 100 stands for more than 99. */
+  unread: number;
+};
+
 /** Calls. */
 export type Batch = {
   /** Up to 50 calls. */
@@ -977,6 +1215,14 @@ export type ChangePassword = {
   password: string;
 };
 
+/** Which photos. */
+export type ChangePhotos = {
+  /** The album. */
+  id: string;
+  /** 1 to 50 photos. */
+  photos: Array<string>;
+};
+
 /** Who was added or removed. */
 export type ChangedMembers = {
   /** Those of the profiles who were not, or no longer, members before. */
@@ -985,6 +1231,14 @@ export type ChangedMembers = {
   chat: string;
   /** How many members the chat has now. */
   memberCount: number;
+};
+
+/** What was asked for is so. */
+export type ChangedPhotos = {
+  /** The album. */
+  id: string;
+  /** The photos that are in it now, or are not. */
+  photos: Array<string>;
 };
 
 /** A page of changes. */
@@ -1161,6 +1415,44 @@ export type CodeRequested = {
   id: string;
 };
 
+/** A reply. */
+export type Comment = {
+  /** Who wrote it. */
+  author: string;
+  /** When it was written, by the server's clock. */
+  createdAt: string;
+  /** It was deleted. */
+  deleted?: boolean;
+  /** When it was last edited. */
+  editedAt?: string | null;
+  /** Its id, chosen by the author's device. */
+  id: string;
+  /** Profiles that it mentions. */
+  mentions: Array<string>;
+  /** The post at the root of its thread: who sees that may see the reply. */
+  post: string;
+  /** A moderator took it down; only its author still sees it. */
+  removed?: boolean;
+  /** How many replies it has itself; absent in the replies of procedures. */
+  replies?: number | null;
+  /** Its revision. Replies to it do not change it. */
+  rev: Rev;
+  /** What it says; absent of a deleted one, which stays for the replies to it. */
+  text?: string | null;
+  /** What it replies to. */
+  to: Parent;
+};
+
+/** A page of a list. */
+export type CommentPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Comment>;
+};
+
 /** How an entity is, compared with what the caller knows. */
 export type Compared = "put" | "same" | "absent";
 
@@ -1220,6 +1512,20 @@ export type CreateAccount = {
   password: string;
   /** The session's id; by default the profile's. */
   sessionId?: string | null;
+};
+
+/** A new album. */
+export type CreateAlbum = {
+  /** What it is about. */
+  about?: string | null;
+  /** Who may see it; if absent, whom the app's settings say for posts. */
+  audience?: Audience | null;
+  /** Who else may put photos in. */
+  contributors?: Array<string> | null;
+  /** Its id, chosen by the caller. */
+  id: string;
+  /** Its title. */
+  title: string;
 };
 
 /** A new app. */
@@ -1302,6 +1608,24 @@ export type CreateNote = {
   title?: string | null;
 };
 
+/** A new photo. */
+export type CreatePhoto = {
+  /** What is on it, for who cannot see it. */
+  alt?: string | null;
+  /** Who may see it; if absent, whom the app's settings say for posts. */
+  audience?: Audience | null;
+  /** What it says. */
+  caption?: string | null;
+  /** Its id, chosen by the caller. */
+  id: string;
+  /** A finished upload of one's own that is a picture. */
+  media: string;
+  /** Who is on it. */
+  people?: Array<PhotoTag> | null;
+  /** Where it was taken. Never read from the picture itself. */
+  place?: Place | null;
+};
+
 /** A new place. */
 export type CreatePlace = {
   /** Its postal address. */
@@ -1334,6 +1658,18 @@ export type CreatePost = {
   tags?: Array<Tag> | null;
   /** What it says. May be empty if it shows something. */
   text: string;
+};
+
+/** A new reply. */
+export type CreateReply = {
+  /** Its id, chosen by the caller. */
+  id: string;
+  /** Profiles that it mentions; if absent, those whose handles stand in the text after an `@`. */
+  mentions?: Array<string> | null;
+  /** What it says. */
+  text: string;
+  /** What it replies to. */
+  to: Parent;
 };
 
 /** Who signs in, and with what. Exactly one name, and a password or a code. */
@@ -1378,6 +1714,16 @@ export type CreateUpload = {
 
 /** Who sees a post whose author does not say. */
 export type DefaultAudience = "public" | "followers" | "onlyMe";
+
+/** Which album. */
+export type DeleteAlbum = {
+  /** The album. */
+  id: string;
+  /** Refuse if the album is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** What becomes of its photos. */
+  photos?: Fate;
+};
 
 /** Which check-in. */
 export type DeleteCheckIn = {
@@ -1444,6 +1790,22 @@ export type DeleteNote = {
   ifRev?: Rev | null;
 };
 
+/** What to dismiss. */
+export type DeleteNotification = {
+  /** And the rest of its group. */
+  group?: boolean;
+  /** This one. */
+  id: string;
+};
+
+/** Which photo. */
+export type DeletePhoto = {
+  /** The photo. */
+  id: string;
+  /** Refuse if the photo is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+};
+
 /** Which post. */
 export type DeletePost = {
   /** The post. */
@@ -1482,6 +1844,14 @@ export type Deleted2 = {
   id: string;
 };
 
+/** That an album is gone. */
+export type DeletedAlbum = {
+  /** It is gone. */
+  deleted: boolean;
+  /** The album. */
+  id: string;
+};
+
 /** What is gone. */
 export type DeletedCheckIn = {
   /** Always true. */
@@ -1514,6 +1884,30 @@ export type DeletedMessage = {
 
 /** What is gone. */
 export type DeletedNote = {
+  /** Always true. */
+  deleted: boolean;
+  /** Its id. */
+  id: string;
+};
+
+/** What is gone. */
+export type DeletedNotification = {
+  /** Always true. */
+  deleted: boolean;
+  /** Its id. */
+  id: string;
+};
+
+/** That a photo is gone. */
+export type DeletedPhoto = {
+  /** It is gone. */
+  deleted: boolean;
+  /** The photo. */
+  id: string;
+};
+
+/** What is gone. */
+export type DeletedReply = {
   /** Always true. */
   deleted: boolean;
   /** Its id. */
@@ -1624,6 +2018,9 @@ export type ErrorList = {
   items: Array<ErrorEntry>;
 };
 
+/** What becomes of an album's photos. */
+export type Fate = "keep" | "delete";
+
 /** What is switched on. */
 export type Features = {
   /** Who sees a post whose author does not say. */
@@ -1709,6 +2106,21 @@ export type FoundPlaces = {
   partial?: boolean;
 };
 
+/** In which order. */
+export type From = "oldest" | "newest";
+
+/** Which activity. */
+export type GetActivity = {
+  /** Its id. */
+  id: string;
+};
+
+/** Which album. */
+export type GetAlbum = {
+  /** The album. */
+  id: string;
+};
+
 /** Which object. */
 export type GetAudience = {
   /** A post of mine, or my profile. */
@@ -1770,6 +2182,12 @@ export type GetNodes = {
 /** Which note. */
 export type GetNote = {
   /** The note. */
+  id: string;
+};
+
+/** Which photo. */
+export type GetPhoto = {
+  /** The photo. */
   id: string;
 };
 
@@ -2007,8 +2425,11 @@ export type Keys = {
   items: Array<KeyView>;
 };
 
+/** What kind of thing happened. */
+export type Kind = "follow" | "followRequest" | "followAccepted" | "like" | "reply" | "mention" | "chatInvite";
+
 /** A kind of reaction: 1 to 32 lower-case letters, digits or hyphens; what they mean is the app's. */
-export type Kind = string;
+export type KindInput = string;
 
 /** Up to where a root is known. Taken from a page of `sync.pull`, and handed back as it is. */
 export type KnownRoot = {
@@ -2109,12 +2530,60 @@ export type Links = {
   items: Array<GraphLink>;
 };
 
+/** Whose activities, and which of them. */
+export type ListActivities = {
+  /** The profile that acted. */
+  actor: string;
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+  /** Only what it did to things of this type. */
+  objectType?: ObjectType | null;
+  /** Only what it did in this way. */
+  verb?: Verb | null;
+};
+
+/** Which album's photos. */
+export type ListAlbumPhotos = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** The album. */
+  id: string;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Whose albums. */
+export type ListAlbums = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** The profile. */
+  id: string;
+  /** How many at most. */
+  limit?: number;
+};
+
 /** Which apps. */
 export type ListApps = {
   /** From an earlier page. */
   cursor?: string | null;
   /** How many at most. */
   limit?: number;
+};
+
+/** What happened to what. */
+export type ListByObject = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** Which one. */
+  id: string;
+  /** How many at most. */
+  limit?: number;
+  /** What the object is. */
+  objectType: ObjectType;
+  /** Only what was done in this way. */
+  verb?: Verb | null;
 };
 
 /** Whose posts. */
@@ -2225,6 +2694,14 @@ export type ListNotes = {
   limit?: number;
 };
 
+/** A page of notifications. */
+export type ListNotifications = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many groups at most. */
+  limit?: number;
+};
+
 /** Whose list. */
 export type ListOf = {
   /** From an earlier page. */
@@ -2239,6 +2716,16 @@ export type ListOf = {
 export type ListPresence = {
   /** 1 to 200 profiles. */
   ids: Array<string>;
+};
+
+/** Whose photos. */
+export type ListProfilePhotos = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** The profile. */
+  id: string;
+  /** How many at most. */
+  limit?: number;
 };
 
 /** Which people. */
@@ -2259,6 +2746,20 @@ export type ListProfiles2 = {
   cursor?: string | null;
   /** How many at most. */
   limit?: number;
+};
+
+/** Whose replies. */
+export type ListReplies = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** In which order: the oldest first, if absent. */
+  from?: From;
+  /** How many at most. */
+  limit?: number;
+  /** To this post. */
+  post?: string | null;
+  /** Or to this reply. */
+  reply?: string | null;
 };
 
 /** Which requests. */
@@ -2302,6 +2803,22 @@ export type MarkRead = {
   /** The newest message that I have read. This or `order`. */
   id?: string | null;
   /** Its `order`, for a phone whose message may be deleted by the time this arrives. */
+  order?: string | null;
+};
+
+/** What was read. */
+export type MarkRead2 = {
+  /** And the rest of its group. */
+  group?: boolean;
+  /** This one. It or `order`. */
+  id?: string | null;
+  /** All up to this place. */
+  order?: string | null;
+};
+
+/** Up to where. */
+export type MarkSeen = {
+  /** The place of the newest that I saw; the newest of all, if absent. */
   order?: string | null;
 };
 
@@ -2403,28 +2920,36 @@ export type MemberRole = {
 
 /** How a member is. */
 export type MemberStatus = {
-  /** Checkpoints since the start. */
+  /** Checkpoints since its start. */
   checkpoints: number;
-  /** Log entries written since the start. */
+  /** Log entries written since its start. */
   entries: number;
-  /** Its number. */
+  /** Its id. */
   id: string;
+  /** Log entries, over all partitions, that others have applied and it has not. Null if it did not answer. */
+  lag: number | null;
   /** Partitions that it leads. */
   leaders: number;
+  /** What people call it. */
+  name: string;
   /** Partitions that it holds. */
   partitions: number;
   /** What waits. */
   queues: Queues;
+  /** Whether it answers the member that was asked. */
+  reachable: boolean;
   /** Whether it takes requests. */
   ready: boolean;
-  /** Rows written since the start. */
+  /** Rows written since its start. */
   rows: number;
-  /** `valid`, or `suspect` while it does not trust some of its rows. */
+  /** `valid`; `suspect` while it does not trust some of its rows; `starting` while partitions of it have had no leader yet; `unknown` if it did not answer. */
   state: string;
-  /** Log syncs since the start. */
+  /** Log syncs since its start. */
   syncs: number;
-  /** Bytes in the memory tables. */
+  /** Bytes in its memory tables. */
   tableBytes: number;
+  /** Where it stands, if that was said. */
+  zone: string | null;
 };
 
 /** A message, or what else happened in a chat. */
@@ -2561,6 +3086,9 @@ export type MySessionPage = {
 /** The name of a type or attribute: a letter, then up to 63 letters, digits or underscores. */
 export type Name = string;
 
+/** A thing, or its address. */
+export type Named = string | Thing;
+
 /** A new key. */
 export type NewKey = {
   /** Its id, chosen by the caller. */
@@ -2620,6 +3148,40 @@ export type NoteVersion = {
   text: string;
 };
 
+/** What happened to one thing on one day. */
+export type Notification = {
+  /** Who did it: up to 3, the newest first. */
+  actors: Array<string>;
+  /** How many did it that day. */
+  count: number;
+  /** When the newest came. */
+  createdAt: string;
+  /** The id of the newest of the group. */
+  id: string;
+  /** What happened. */
+  kind: Kind;
+  /** What it was done to, or with: the like's post, the new reply, the chat. Like `post:UUID`. */
+  object: string;
+  /** The place of the newest. */
+  order: string;
+  /** All of the group were read. */
+  read: boolean;
+  /** I have opened the centre since it came. */
+  seen: boolean;
+  /** What it belongs to: of a reply, what it replies to. */
+  target?: string | null;
+};
+
+/** A page of a list. */
+export type NotificationPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Notification>;
+};
+
 /** What a call would be about. */
 export type Object = {
   /** Which one. */
@@ -2630,6 +3192,9 @@ export type Object = {
 
 /** What an object is. */
 export type ObjectKind = "profile" | "post";
+
+/** What an activity is about. */
+export type ObjectType = "post" | "reply" | "profile";
 
 /** An answer. */
 export type OneAnswer = {
@@ -2649,6 +3214,15 @@ export type OneCall = {
   method: string;
   /** What it would be about. */
   object?: Object | null;
+};
+
+/** One or several. */
+export type OneOrMore = Named | Array<Named>;
+
+/** Which reply. */
+export type OneReply = {
+  /** The reply. */
+  id: string;
 };
 
 /** What happened to something. */
@@ -2706,17 +3280,30 @@ export type Other2 = {
   id: string;
 };
 
+/** What is replied to. */
+export type Parent = {
+  /** Which one. */
+  id: string;
+  /** What it is. */
+  kind: ParentKind;
+};
+
+/** What can be replied to. */
+export type ParentKind = "post" | "reply";
+
 /** How a partition is. */
 export type PartitionStatus = {
   /** Its number. */
   id: number;
-  /** The member that leads it. */
-  leader: string;
-  /** What it has applied. */
+  /** The member that leads it; null while none is known. */
+  leader: string | null;
+  /** Members that follow it and do not vote. */
+  learners: Array<string>;
+  /** What is applied of it, where most is. */
   position: number;
-  /** The members that hold it. */
+  /** The members that hold it; the one that should lead comes first. */
   replicas: Array<string>;
-  /** Whether it does not trust its rows. */
+  /** Whether a member does not trust its rows. */
   suspect: boolean;
 };
 
@@ -2728,6 +3315,54 @@ export type PatchNode = {
   id: string;
   /** Refuse if the node is not at this revision. The same as `If-Match`. */
   ifRev?: Rev | null;
+};
+
+/** A photo. */
+export type Photo = {
+  /** What is on it, for who cannot see it. */
+  alt?: string | null;
+  /** Who may see it. */
+  audience: Audience;
+  /** Who published it. */
+  author: string;
+  /** What it says. */
+  caption?: string | null;
+  /** When it was published, by the server's clock. */
+  createdAt: string;
+  /** When it was last edited. */
+  editedAt?: string | null;
+  /** Its id, chosen by the author's device. */
+  id: string;
+  /** The picture. */
+  media: Media;
+  /** Who is on it, as far as the caller may know of them. */
+  people: Array<PhotoTag>;
+  /** Where it was taken. */
+  place?: Place | null;
+  /** A moderator took it down; only its author still sees it. */
+  removed?: boolean;
+  /** Its revision. Who is on it does not change it. */
+  rev: Rev;
+};
+
+/** A page of a list. */
+export type PhotoPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Photo>;
+};
+
+/** Somebody on a photo. */
+export type PhotoTag = {
+  /** Who. */
+  profile: string;
+  /** Where: from the left (0) to the right (1). */
+  x?: Share | null;
+  /** Where: from the top (0) to the bottom (1). */
+  y?: Share | null;
 };
 
 /** A place on Earth. */
@@ -2776,6 +3411,8 @@ export type Post = {
   place?: Place | null;
   /** A moderator took it down; only its author still sees it. */
   removed?: boolean;
+  /** How many replies it has; absent in the replies of procedures. */
+  replies?: number | null;
   /** Its revision. Reactions do not change it. */
   rev: Rev;
   /** Its tags, folded to lower case. */
@@ -2798,6 +3435,20 @@ export type PostPage = {
 export type Posts = {
   /** Those that there are and that the caller may see, in the order asked. */
   items: Array<Post>;
+};
+
+/** How one kind is told. */
+export type Preference = {
+  /** Whether it stands in the notification centre and counts as unread. */
+  inApp: boolean;
+};
+
+/** How each kind is told. */
+export type Preferences = {
+  /** By kind; all kinds are there. */
+  kinds: Record<string, Preference>;
+  /** The revision; absent as long as nothing was changed. */
+  rev?: Rev | null;
 };
 
 /** How somebody is there. */
@@ -2932,7 +3583,7 @@ export type PutLike = {
   /** The post. */
   id: string;
   /** Which reaction; `like`, if absent. Another one replaces it. */
-  kind?: Kind;
+  kind?: KindInput;
 };
 
 /** A link to add or to change. */
@@ -3019,8 +3670,12 @@ export type Queued = {
 
 /** What waits. */
 export type Queues = {
+  /** Frames for it, on the member that was asked. */
+  frames: number;
   /** Fan-outs under way. */
   pipes: number;
+  /** Requests that wait for its answer, on the member that was asked. */
+  requests: number;
   /** Steps for other partitions. */
   steps: number;
 };
@@ -3069,6 +3724,14 @@ export type RatesInput = {
   write?: RateRule | null;
 };
 
+/** What is read now. */
+export type Read = {
+  /** Those that were named, with the rest of the group if that was asked for. */
+  ids: Array<string>;
+  /** The place up to which all are read; absent if they were named. */
+  order?: string | null;
+};
+
 /** How far I have read a chat. */
 export type ReadMark = {
   /** The chat. */
@@ -3113,6 +3776,36 @@ export type Relation = {
 export type Relations = {
   /** In the order asked. */
   items: Array<Relation>;
+};
+
+/** A reply, and what it goes back to. */
+export type ReplyInThread = {
+  /** The replies between the post and this one, from the post down; at most 50, the nearest. */
+  ancestors: Array<Ancestor>;
+  /** Who wrote it. */
+  author: string;
+  /** When it was written, by the server's clock. */
+  createdAt: string;
+  /** It was deleted. */
+  deleted?: boolean;
+  /** When it was last edited. */
+  editedAt?: string | null;
+  /** Its id, chosen by the author's device. */
+  id: string;
+  /** Profiles that it mentions. */
+  mentions: Array<string>;
+  /** The post at the root of its thread: who sees that may see the reply. */
+  post: string;
+  /** A moderator took it down; only its author still sees it. */
+  removed?: boolean;
+  /** How many replies it has itself; absent in the replies of procedures. */
+  replies?: number | null;
+  /** Its revision. Replies to it do not change it. */
+  rev: Rev;
+  /** What it says; absent of a deleted one, which stays for the replies to it. */
+  text?: string | null;
+  /** What it replies to. */
+  to: Parent;
 };
 
 /** What for, and where to. */
@@ -3214,6 +3907,12 @@ export type SearchPlaces = {
   text?: string | null;
 };
 
+/** Up to where I have seen them. */
+export type Seen = {
+  /** The place; absent if there is nothing. */
+  order?: string | null;
+};
+
 /** A new message. It says, points to, places or shares something. */
 export type SendMessage = {
   /** The chat. */
@@ -3298,6 +3997,14 @@ export type SetMemberRole = {
   role: ChatRole;
 };
 
+/** What to change. */
+export type SetPreferences = {
+  /** Refuse if they are not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** By kind; those that are not named stay as they are. */
+  kinds: Record<string, Preference>;
+};
+
 /** How I am there. */
 export type SetPresence = {
   /** For how long, if nothing more is said: 60 seconds, if absent. */
@@ -3324,8 +4031,11 @@ export type SettingsView = {
   settings: AppSettings;
 };
 
+/** A share of a side: 0 to 1. */
+export type Share = number;
+
 /** A share. */
-export type Share = {
+export type Share2 = {
   /** For whom. */
   audience: Audience;
   /** Who shared. */
@@ -3351,7 +4061,7 @@ export type SharePage = {
   /** Whether this was the last page for now. */
   end: boolean;
   /** The items, in the list's order. */
-  items: Array<Share>;
+  items: Array<Share2>;
 };
 
 /** An object that can be shared: `post:UUID`, `checkin:UUID`, `place:UUID` or `profile:UUID`. */
@@ -3407,10 +4117,14 @@ export type Status = {
   apps: number;
   /** As of when, in milliseconds since 1970. */
   asOfMs: number;
-  /** Position of the metadata. */
+  /** The cluster; null for a member that is alone. */
+  cluster: string | null;
+  /** Of the ring. A request between members that carries another one is redirected. */
   generation: number;
-  /** The members. One. */
+  /** The members, in the order of the configuration. */
   members: Array<MemberStatus>;
+  /** Position of the metadata on the member that answers. */
+  metaPosition: number;
   /** The partitions, by number. */
   partitions: Array<PartitionStatus>;
   /** Version of the program that answers. */
@@ -3455,6 +4169,70 @@ export type Subscribe = {
 /** A tag, folded to lower case, without the `#`: 1 to 64 letters, digits or underscores. */
 export type Tag = string;
 
+/** Who is on it. */
+export type TagProfile = {
+  /** The photo. */
+  id: string;
+  /** Who. */
+  profile: string;
+  /** Where: from the left (0) to the right (1). */
+  x?: Share | null;
+  /** Where: from the top (0) to the bottom (1). */
+  y?: Share | null;
+};
+
+/** What is said of a person and a photo now. */
+export type Tagged = {
+  /** The photo. */
+  id: string;
+  /** Who. */
+  profile: string;
+  /** Whether that person is said to be on it. */
+  tagged: boolean;
+};
+
+/** A thing with the properties that are used here. Others are passed over, as the recommendation asks of readers. */
+export type Thing = {
+  /** Where its names stand; on the outermost thing. */
+  "@context"?: string | null;
+  /** Who acts. */
+  actor?: OneOrMore | null;
+  /** Who made it. */
+  attributedTo?: OneOrMore | null;
+  /** What it says. */
+  content?: string | null;
+  /** Its address. */
+  id?: string | null;
+  /** What it replies to. */
+  inReplyTo?: OneOrMore | null;
+  /** What it is called. */
+  name?: string | null;
+  /** What is acted on. */
+  object?: OneOrMore | null;
+  /** Where from. */
+  origin?: OneOrMore | null;
+  /** What a person is called in addresses. */
+  preferredUsername?: string | null;
+  /** When. */
+  published?: string | null;
+  /** In words. */
+  summary?: string | null;
+  /** Where to. */
+  target?: OneOrMore | null;
+  /** What it is. */
+  type?: Type | null;
+};
+
+/** A page of a list. */
+export type ThingPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Thing>;
+};
+
 /** Something that happened. */
 export type TimelineItem = {
   /** Who did it. */
@@ -3472,7 +4250,7 @@ export type TimelineItem = {
 };
 
 /** What an entry points to. */
-export type TimelineObject = Post | CheckIn | Share;
+export type TimelineObject = Post | CheckIn | Share2;
 
 /** A page of a timeline. */
 export type TimelinePage = {
@@ -3489,6 +4267,9 @@ export type TimelinePage = {
   /** My unread entries, of the home timeline; 100 stands for more than 99. */
   unread?: number | null;
 };
+
+/** A type of the vocabulary. */
+export type Type = "Activity" | "IntransitiveActivity" | "Accept" | "Add" | "Announce" | "Arrive" | "Block" | "Create" | "Delete" | "Dislike" | "Flag" | "Follow" | "Ignore" | "Invite" | "Join" | "Leave" | "Like" | "Listen" | "Move" | "Offer" | "Question" | "Reject" | "Read" | "Remove" | "TentativeReject" | "TentativeAccept" | "Travel" | "Undo" | "Update" | "View" | "Application" | "Group" | "Organization" | "Person" | "Service" | "Object" | "Article" | "Audio" | "Document" | "Event" | "Image" | "Note" | "Page" | "Place" | "Profile" | "Relationship" | "Tombstone" | "Video" | "Link" | "Mention" | "Collection" | "OrderedCollection" | "CollectionPage" | "OrderedCollectionPage";
 
 /** Whether a type is of nodes or of links. */
 export type TypeKind = "node" | "link";
@@ -3539,6 +4320,28 @@ export type UnreadChats = {
   mentions: number;
   /** Unread messages in them; of each chat, 100 stands for more than 99. */
   messages: number;
+};
+
+/** Who is not on it. */
+export type UntagProfile = {
+  /** The photo. */
+  id: string;
+  /** Who. */
+  profile: string;
+};
+
+/** An edit; what is absent stays. */
+export type UpdateAlbum = {
+  /** What it is about. */
+  about?: string | null;
+  /** Who may see it. */
+  audience?: Audience | null;
+  /** The album. */
+  id: string;
+  /** Refuse if the album is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** Its title. */
+  title?: string | null;
 };
 
 /** A change of an app. */
@@ -3595,6 +4398,22 @@ export type UpdateNote = {
   title?: string | null;
 };
 
+/** An edit; what is absent stays. */
+export type UpdatePhoto = {
+  /** What is on it, for who cannot see it. */
+  alt?: string | null;
+  /** Who may see it. */
+  audience?: Audience | null;
+  /** What it says. */
+  caption?: string | null;
+  /** The photo. */
+  id: string;
+  /** Refuse if the photo is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** Where it was taken. */
+  place?: Place | null;
+};
+
 /** An edit. */
 export type UpdatePost = {
   /** The post. */
@@ -3627,6 +4446,18 @@ export type UpdateProfile = {
   name?: string | null;
   /** Whether the profile asks who may follow it. */
   private?: boolean | null;
+};
+
+/** An edit. */
+export type UpdateReply = {
+  /** The reply. */
+  id: string;
+  /** Refuse if the reply is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** Profiles that it mentions; if absent, those whose handles stand in the text after an `@`. */
+  mentions?: Array<string> | null;
+  /** What it says from now on. */
+  text: string;
 };
 
 /** A change of settings. */
@@ -3662,6 +4493,9 @@ export type UploadSize = number;
 
 /** How far an upload got. */
 export type UploadState = "open" | "ready";
+
+/** What somebody did. */
+export type Verb = "create" | "follow" | "like";
 
 /** A whole number of seconds, 0 to 30. */
 export type WaitS = number;

@@ -152,14 +152,17 @@ fn what_was_acknowledged_survives_any_one_member_and_all_at_once() {
     trio.until_ready(1);
     all_there(&trio, &authors[0], &posts, &[1]);
 
+    #[allow(clippy::needless_range_loop, reason = "the number names the member, too")]
     for at in 0..3 {
         trio.take(at).kill();
     }
+    #[allow(clippy::needless_range_loop, reason = "the number names the member, too")]
     for at in 0..3 {
         trio.start_again(at);
     }
     (0..3).for_each(|at| trio.until_ready(at));
     all_there(&trio, &authors[0], &posts, &[0, 1, 2]);
+    #[allow(clippy::needless_range_loop, reason = "the number names the member, too")]
     for at in 0..3 {
         assert_eq!(trio.take(at).stop().code(), Some(0), "{}", NAMES[at]);
     }
