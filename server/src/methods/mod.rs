@@ -3,7 +3,6 @@
 //! Must never learn: HTTP, how many members there are, the clock. A handler reads rows of roots, writes one
 //! root, and gives steps along for the others.
 
-pub mod activity;
 pub mod admin;
 pub mod album;
 pub mod app;
@@ -39,7 +38,6 @@ use crate::registry::Method;
 /// Every method of the program. One line per service, in alphabetical order.
 pub fn all() -> Vec<Method> {
     [
-        activity::methods(),
         admin::methods(),
         album::methods(),
         app::methods(),

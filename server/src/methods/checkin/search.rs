@@ -62,6 +62,14 @@ type Rank = (u64, String, Uuid);
 
 /// Finds places.
 pub async fn search(call: Call, args: SearchPlaces) -> Result<Reply<FoundPlaces>, Stop> {
+    // Each by itself first, so that a number that is wrong is named before the one that is missing.
+    for (degrees, most, pointer) in
+        [(args.latitude, 90.0, "/latitude"), (args.longitude, 180.0, "/longitude")]
+    {
+        if degrees.is_some_and(|degrees| degrees.abs() > most) {
+            return Err(Stop::invalid(pointer, "range", format!("Degrees from -{most} to {most}.")));
+        }
+    }
     let centre = match (args.latitude, args.longitude) {
         (Some(latitude), Some(longitude)) => Some(point_of(latitude, longitude)?),
         (None, None) => None,
