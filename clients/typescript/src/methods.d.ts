@@ -3,24 +3,6 @@
 
 /** Every method of an app, by name. */
 export interface Methods {
-  /** Shows one activity as Activity Streams 2.0 JSON. */
-  "activity.get": {
-    kind: "query";
-    args: GetActivity;
-    reply: Thing;
-  };
-  /** Lists what somebody did, newest first; likes only to the one who gave them. */
-  "activity.list": {
-    kind: "query";
-    args: ListActivities;
-    reply: ThingPage;
-  };
-  /** Lists what happened to a post, a reply or a profile, newest first. */
-  "activity.listByObject": {
-    kind: "query";
-    args: ListByObject;
-    reply: ThingPage;
-  };
   /** Makes a key of the app. Its secret is in the first reply only, never in a repeated one. */
   "admin.createKey": {
     kind: "procedure";
@@ -2109,12 +2091,6 @@ export type FoundPlaces = {
 /** In which order. */
 export type From = "oldest" | "newest";
 
-/** Which activity. */
-export type GetActivity = {
-  /** Its id. */
-  id: string;
-};
-
 /** Which album. */
 export type GetAlbum = {
   /** The album. */
@@ -2530,20 +2506,6 @@ export type Links = {
   items: Array<GraphLink>;
 };
 
-/** Whose activities, and which of them. */
-export type ListActivities = {
-  /** The profile that acted. */
-  actor: string;
-  /** From an earlier page. */
-  cursor?: string | null;
-  /** How many at most. */
-  limit?: number;
-  /** Only what it did to things of this type. */
-  objectType?: ObjectType | null;
-  /** Only what it did in this way. */
-  verb?: Verb | null;
-};
-
 /** Which album's photos. */
 export type ListAlbumPhotos = {
   /** From an earlier page. */
@@ -2570,20 +2532,6 @@ export type ListApps = {
   cursor?: string | null;
   /** How many at most. */
   limit?: number;
-};
-
-/** What happened to what. */
-export type ListByObject = {
-  /** From an earlier page. */
-  cursor?: string | null;
-  /** Which one. */
-  id: string;
-  /** How many at most. */
-  limit?: number;
-  /** What the object is. */
-  objectType: ObjectType;
-  /** Only what was done in this way. */
-  verb?: Verb | null;
 };
 
 /** Whose posts. */
@@ -3086,9 +3034,6 @@ export type MySessionPage = {
 /** The name of a type or attribute: a letter, then up to 63 letters, digits or underscores. */
 export type Name = string;
 
-/** A thing, or its address. */
-export type Named = string | Thing;
-
 /** A new key. */
 export type NewKey = {
   /** Its id, chosen by the caller. */
@@ -3193,9 +3138,6 @@ export type Object = {
 /** What an object is. */
 export type ObjectKind = "profile" | "post";
 
-/** What an activity is about. */
-export type ObjectType = "post" | "reply" | "profile";
-
 /** An answer. */
 export type OneAnswer = {
   /** Whether I may. Limits on how often may still stand in the way. */
@@ -3215,9 +3157,6 @@ export type OneCall = {
   /** What it would be about. */
   object?: Object | null;
 };
-
-/** One or several. */
-export type OneOrMore = Named | Array<Named>;
 
 /** Which reply. */
 export type OneReply = {
@@ -4191,48 +4130,6 @@ export type Tagged = {
   tagged: boolean;
 };
 
-/** A thing with the properties that are used here. Others are passed over, as the recommendation asks of readers. */
-export type Thing = {
-  /** Where its names stand; on the outermost thing. */
-  "@context"?: string | null;
-  /** Who acts. */
-  actor?: OneOrMore | null;
-  /** Who made it. */
-  attributedTo?: OneOrMore | null;
-  /** What it says. */
-  content?: string | null;
-  /** Its address. */
-  id?: string | null;
-  /** What it replies to. */
-  inReplyTo?: OneOrMore | null;
-  /** What it is called. */
-  name?: string | null;
-  /** What is acted on. */
-  object?: OneOrMore | null;
-  /** Where from. */
-  origin?: OneOrMore | null;
-  /** What a person is called in addresses. */
-  preferredUsername?: string | null;
-  /** When. */
-  published?: string | null;
-  /** In words. */
-  summary?: string | null;
-  /** Where to. */
-  target?: OneOrMore | null;
-  /** What it is. */
-  type?: Type | null;
-};
-
-/** A page of a list. */
-export type ThingPage = {
-  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
-  cursor?: string | null;
-  /** Whether this was the last page for now. */
-  end: boolean;
-  /** The items, in the list's order. */
-  items: Array<Thing>;
-};
-
 /** Something that happened. */
 export type TimelineItem = {
   /** Who did it. */
@@ -4267,9 +4164,6 @@ export type TimelinePage = {
   /** My unread entries, of the home timeline; 100 stands for more than 99. */
   unread?: number | null;
 };
-
-/** A type of the vocabulary. */
-export type Type = "Activity" | "IntransitiveActivity" | "Accept" | "Add" | "Announce" | "Arrive" | "Block" | "Create" | "Delete" | "Dislike" | "Flag" | "Follow" | "Ignore" | "Invite" | "Join" | "Leave" | "Like" | "Listen" | "Move" | "Offer" | "Question" | "Reject" | "Read" | "Remove" | "TentativeReject" | "TentativeAccept" | "Travel" | "Undo" | "Update" | "View" | "Application" | "Group" | "Organization" | "Person" | "Service" | "Object" | "Article" | "Audio" | "Document" | "Event" | "Image" | "Note" | "Page" | "Place" | "Profile" | "Relationship" | "Tombstone" | "Video" | "Link" | "Mention" | "Collection" | "OrderedCollection" | "CollectionPage" | "OrderedCollectionPage";
 
 /** Whether a type is of nodes or of links. */
 export type TypeKind = "node" | "link";
@@ -4493,9 +4387,6 @@ export type UploadSize = number;
 
 /** How far an upload got. */
 export type UploadState = "open" | "ready";
-
-/** What somebody did. */
-export type Verb = "create" | "follow" | "like";
 
 /** A whole number of seconds, 0 to 30. */
 export type WaitS = number;

@@ -73,6 +73,11 @@ impl Trio {
         self.running[at].take().expect("that member runs")
     }
 
+    /// Takes over a member that was started apart.
+    pub fn put_back(&mut self, at: usize, server: Gomer) {
+        self.running[at] = Some(server);
+    }
+
     /// How it ended, if it did.
     pub fn ended(&mut self, at: usize) -> Option<ExitStatus> {
         self.running[at].as_mut().and_then(Gomer::ended)
