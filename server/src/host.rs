@@ -20,6 +20,7 @@ use crate::auth::password::{CheapHasher, PasswordHasher};
 use crate::blob::Blobs;
 use crate::limits::Limits;
 use crate::methods::graph::types::TypesCache;
+use crate::methods::moderation::barred::Barred;
 use crate::registry::Registry;
 use crate::signals::Signals;
 
@@ -47,6 +48,8 @@ pub struct Host {
     pub mailer: Arc<dyn Mailer>,
     /// Keeps uploads.
     pub blobs: Blobs,
+    /// Banned devices and addresses.
+    pub barred: Barred,
     fronts: Mutex<Vec<(&'static str, Arc<Counts>)>>,
     calls: RwLock<BTreeMap<AppId, AtomicU64>>,
     open_api: OnceLock<Bytes>,
@@ -86,6 +89,7 @@ impl Host {
             passwords: edges.passwords,
             mailer: edges.mailer,
             blobs: edges.blobs,
+            barred: Barred::default(),
             fronts: Mutex::default(),
             calls: RwLock::default(),
             open_api: OnceLock::new(),

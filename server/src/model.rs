@@ -22,6 +22,14 @@ pub const MUTE: NodeType = NodeType(8);
 pub const COUNTS: NodeType = NodeType(9);
 /// A chat; in its own root, with the root's id.
 pub const CHAT: NodeType = NodeType(20);
+/// A report; in the root of the app's moderation, never synced.
+pub const REPORT: NodeType = NodeType(40);
+/// All that was reported of one thing; in the root of the app's moderation, never synced.
+pub const CASE: NodeType = NodeType(41);
+/// The end of the chain of decisions; in the root of the app's moderation, never synced.
+pub const LOG_HEAD: NodeType = NodeType(42);
+/// The last ban of a profile; in its root, never synced.
+pub const BAN: NodeType = NodeType(43);
 /// An upload and what became of it; in its own root, with the root's id, never synced.
 pub const MEDIA: NodeType = NodeType(60);
 /// A photo; in its own root, with the root's id.
@@ -81,6 +89,16 @@ pub const CHAT_READ: LinkType = LinkType(22);
 pub const CHATS: LinkType = LinkType(23);
 /// Me to messages that I deleted for myself.
 pub const HIDDEN_MESSAGES: LinkType = LinkType(24);
+/// The app's moderation to its open cases, the oldest first; never synced, like all of that root.
+pub const QUEUE_BY_AGE: LinkType = LinkType(40);
+/// The same, those that most people reported first.
+pub const QUEUE_BY_WEIGHT: LinkType = LinkType(41);
+/// The app's moderation to what it banned.
+pub const BANS: LinkType = LinkType(42);
+/// The app's moderation to who reported what; the data says in which round.
+pub const REPORTED: LinkType = LinkType(43);
+/// The app's moderation to devices and addresses that it banned.
+pub const BARRED: LinkType = LinkType(44);
 /// A media to what shows it; never synced.
 pub const MEDIA_USED_BY: LinkType = LinkType(60);
 /// A blob's root to its one object; never synced.
@@ -116,6 +134,8 @@ pub const TAG: StreamId = StreamId(4);
 pub const REVISIONS: StreamId = StreamId(5);
 /// What was said in a chat, in the chat's root.
 pub const MESSAGES: StreamId = StreamId(20);
+/// What moderators decided, each with the hash of the one before, in the root of the app's moderation.
+pub const DECISIONS: StreamId = StreamId(40);
 /// Photos that a profile published, in its root.
 pub const PHOTOS: StreamId = StreamId(60);
 /// Albums that a profile made, in its root.

@@ -143,6 +143,7 @@ impl Api {
                 }
             };
             asked.app = Some(app.id);
+            host.barred.admit(&host.cluster, &app, &caller, request.client).await?;
             (app, caller)
         };
         let mut call = Call {

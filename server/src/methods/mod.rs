@@ -19,6 +19,7 @@ pub mod follow;
 pub mod graph;
 pub mod like;
 pub mod media;
+pub mod moderation;
 pub mod note;
 pub mod notification;
 pub mod permission;
@@ -52,6 +53,7 @@ pub fn all() -> Vec<Method> {
         graph::methods(),
         like::methods(),
         media::methods(),
+        moderation::methods(),
         notification::methods(),
         note::methods(),
         permission::methods(),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use gomer_core::id::{Id, Root};
 use gomer_core::meta::state::App;
+use gomer_core::rows::node::Flags;
 use gomer_core::time::Time;
 use gomer_core::vnode::command::{OpKey, Write};
 use gomer_net::cluster::Cluster;
@@ -178,8 +179,12 @@ impl Live {
         Ok(())
     }
 
-    /// Whether the session that opened this is still there.
+    /// Whether the session that opened this is still there, and its profile not banned.
     async fn may_go_on(&self) -> bool {
+        let me = self.call.node(Root::profile(self.me), self.me).await;
+        if matches!(&me, Ok(Some(me)) if me.node.flags.has(Flags::BANNED)) {
+            return false;
+        }
         match self.call.caller {
             Caller::User { profile, device, .. } if device != Id::NIL => {
                 matches!(self.call.link(Root::profile(profile), SESSION, device).await, Ok(Some(_)))

@@ -192,6 +192,19 @@ pub struct Post {
     /// A moderator took it down; only its author still sees it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
+    /// Why it was taken down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub removal: Option<Removal>,
+}
+
+/// Why and when content was taken down, as its author is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Removal {
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl Post {
@@ -220,6 +233,7 @@ impl Post {
             likes: None,
             replies: None,
             removed: node.flags.has(Flags::REMOVED),
+            removal: read(node, REMOVAL),
         }
     }
 
@@ -276,6 +290,7 @@ impl Post {
             likes: None,
             replies: None,
             removed: false,
+            removal: None,
         }
     }
 }
@@ -322,6 +337,8 @@ pub const PLACE: &str = "place";
 /// Attribute: when it was published. An attribute and not the node's own time, so that the reply to the call
 /// that made it says the same as every later one.
 pub const CREATED_AT: &str = "createdAt";
+/// Attribute: why a moderator took it down, while it is down.
+pub const REMOVAL: &str = "removal";
 /// Attribute: when it was last edited.
 pub const EDITED_AT: &str = "editedAt";
 

@@ -13,6 +13,7 @@ pub mod scopes;
 use std::time::Duration;
 
 use gomer_core::id::{Id, Root};
+use gomer_core::rows::node::Flags;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -161,6 +162,11 @@ async fn pull(call: Call, args: Pull) -> Result<Reply<Changes>, Stop> {
         if let (Some(watch), true, true, false) = (&watch, page.items.is_empty(), page.end, left.is_zero())
             && tokio::time::timeout(left, watch.changed()).await.is_ok()
         {
+            // Whoever is banned while they wait hears nothing more.
+            let node = call.node(Root::profile(me), me).await?;
+            if node.is_some_and(|node| node.node.flags.has(Flags::BANNED)) {
+                return Err(crate::auth::bearer::banned());
+            }
             place = page.place;
             continue;
         }
