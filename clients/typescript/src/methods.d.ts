@@ -561,6 +561,66 @@ export interface Methods {
     args: PutPart;
     reply: Progress;
   };
+  /** Gives an open case to a moderator, or to nobody. */
+  "moderation.assign": {
+    kind: "procedure";
+    args: Assign;
+    reply: Assigned;
+  };
+  /** Bans a profile, a device or a range of addresses, until a time or for good. */
+  "moderation.ban": {
+    kind: "procedure";
+    args: NewBan;
+    reply: Ban;
+  };
+  /** Lists the bans in force, the latest first. */
+  "moderation.listBans": {
+    kind: "query";
+    args: ListBans;
+    reply: BanPage;
+  };
+  /** Lists what moderators decided, the latest first. Each page is checked against the chain of hashes; a log that was changed is answered with `corrupt`. */
+  "moderation.listLog": {
+    kind: "query";
+    args: ListLog;
+    reply: DecisionPage;
+  };
+  /** Lists open cases, each with its latest reports: the oldest first, or those that most people reported. */
+  "moderation.listQueue": {
+    kind: "query";
+    args: ListQueue;
+    reply: CasePage;
+  };
+  /** Takes a post down. Its author still sees it, with the reason. */
+  "moderation.removeContent": {
+    kind: "procedure";
+    args: RemoveContent;
+    reply: ContentState;
+  };
+  /** Reports a profile or a post to the app's moderators. Who is reported does not learn of it. */
+  "moderation.report": {
+    kind: "procedure";
+    args: NewReport;
+    reply: Report;
+  };
+  /** Closes up to 50 cases with an outcome. A case that is closed already is left as it is. */
+  "moderation.resolve": {
+    kind: "procedure";
+    args: Resolve;
+    reply: Resolved;
+  };
+  /** Puts a post back that was taken down. */
+  "moderation.restoreContent": {
+    kind: "procedure";
+    args: RestoreContent;
+    reply: ContentState;
+  };
+  /** Lifts a ban. There is none: the same reply. */
+  "moderation.unban": {
+    kind: "procedure";
+    args: Unban;
+    reply: Unbanned;
+  };
   /** Writes a private note, optionally about an object of any kind. */
   "note.create": {
     kind: "procedure";
@@ -971,6 +1031,9 @@ export interface Methods {
   };
 }
 
+/** What was decided. */
+export type Action = "assigned" | "resolved" | "removed" | "restored" | "banned" | "unbanned";
+
 /** An album. */
 export type Album = {
   /** What it is about. */
@@ -1099,6 +1162,22 @@ export type AppViewPage = {
   items: Array<AppView>;
 };
 
+/** Whose a case is to be. */
+export type Assign = {
+  /** What was reported. */
+  object: Object;
+  /** The moderator who is to have it; nobody, if absent. */
+  to?: string | null;
+};
+
+/** Who has a case. */
+export type Assigned = {
+  /** The moderator who has it. */
+  assignee?: string | null;
+  /** What was reported. */
+  object: Object;
+};
+
 /** What an attribute holds. */
 export type AttrKind = "string" | "number" | "boolean" | "array" | "object" | "any";
 
@@ -1119,6 +1198,39 @@ export type AudienceView = {
 export type Badge = {
   /** Notifications that I have neither seen nor read; 100 stands for more than 99. */
   unread: number;
+};
+
+/** A ban. */
+export type Ban = {
+  /** Which moderator banned; absent for the app's server and administrators. */
+  by?: string | null;
+  /** Since when. */
+  createdAt: string;
+  /** Why. Moderators read this. */
+  reason: string;
+  /** Who or what is banned. */
+  target: BanTarget;
+  /** When it ends; absent: when it is lifted. */
+  until?: string | null;
+};
+
+/** A page of a list. */
+export type BanPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Ban>;
+};
+
+/** Who or what is banned: exactly one of them. */
+export type BanTarget = {
+  profile: string;
+} | {
+  device: string;
+} | {
+  address: string;
 };
 
 /** Calls. */
@@ -1167,6 +1279,44 @@ export type CallResult = {
   status: number;
   /** The reply; where a revision was stale, the entity as it is now. */
   value?: unknown;
+};
+
+/** What was reported of one thing. */
+export type Case = {
+  /** The moderator who has it. */
+  assignee?: string | null;
+  /** What was reported. */
+  object: Object;
+  /** When it was first reported since then. */
+  openedAt: string;
+  /** The latest reports, at most 10, the newest first. */
+  reports: Array<CaseReport>;
+  /** How many people reported it since the case was last opened. */
+  weight: number;
+};
+
+/** A page of a list. */
+export type CasePage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Case>;
+};
+
+/** A report, as moderators see it. */
+export type CaseReport = {
+  /** When. */
+  createdAt: string;
+  /** Its id. */
+  id: string;
+  /** Why. */
+  reason: Reason;
+  /** Who reported. */
+  reporter: string;
+  /** In their words. */
+  text?: string | null;
 };
 
 /** A link to move to another list. */
@@ -1446,6 +1596,14 @@ export type ConfirmCode = {
   email: string;
 };
 
+/** Whether content is down. */
+export type ContentState = {
+  /** The content. */
+  object: Object;
+  /** Whether it is taken down. */
+  removed: boolean;
+};
+
 /** Which web pages may call from a browser. */
 export type Cors = {
   /** Origins as a browser sends them: `https://app.example`, with a port if it is not the usual one. At most 50. None: no page may. */
@@ -1692,6 +1850,40 @@ export type CreateUpload = {
   size: UploadSize;
   /** Their content type, as the caller sees it. What they are is told from the bytes; if that contradicts, the upload cannot be finished. */
   type?: string | null;
+};
+
+/** A decision. */
+export type Decision = {
+  /** What was decided. */
+  action: Action;
+  /** To whom a case was given. */
+  assignee?: string | null;
+  /** When it was made. */
+  at: string;
+  /** Which moderator; absent for the app's server and administrators. */
+  by?: string | null;
+  /** Its number: 1, 2, 3 and so on. */
+  number: number;
+  /** About which profile or content. */
+  object?: Object | null;
+  /** The hash of the decision before: SHA-256 over its text, in hex; 64 zeros for the first. */
+  previous: string;
+  /** Why, or with which outcome. */
+  reason?: string | null;
+  /** Who or what was banned. */
+  target?: BanTarget | null;
+  /** Until when. */
+  until?: string | null;
+};
+
+/** A page of a list. */
+export type DecisionPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Decision>;
 };
 
 /** Who sees a post whose author does not say. */
@@ -2534,6 +2726,14 @@ export type ListApps = {
   limit?: number;
 };
 
+/** A page of bans. */
+export type ListBans = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many are looked at for one page; those that ended are left out. */
+  limit?: number;
+};
+
 /** Whose posts. */
 export type ListByProfile = {
   /** From an earlier page. */
@@ -2596,6 +2796,14 @@ export type ListLinks = {
   type: Name;
   /** Not newer than this. */
   until?: string | null;
+};
+
+/** A page of the log. */
+export type ListLog = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
 };
 
 /** Whose members. */
@@ -2694,6 +2902,18 @@ export type ListProfiles2 = {
   cursor?: string | null;
   /** How many at most. */
   limit?: number;
+};
+
+/** Which cases. */
+export type ListQueue = {
+  /** Only those of this moderator. A page may have fewer then. */
+  assignee?: string | null;
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many are looked at for one page. */
+  limit?: number;
+  /** In which order. */
+  order?: QueueOrder;
 };
 
 /** Whose replies. */
@@ -3034,6 +3254,16 @@ export type MySessionPage = {
 /** The name of a type or attribute: a letter, then up to 63 letters, digits or underscores. */
 export type Name = string;
 
+/** Whom to ban. */
+export type NewBan = {
+  /** Why. Moderators read this. */
+  reason: string;
+  /** Who or what. */
+  target: BanTarget;
+  /** When it ends; if absent, when it is lifted. */
+  until?: string | null;
+};
+
 /** A new key. */
 export type NewKey = {
   /** Its id, chosen by the caller. */
@@ -3042,6 +3272,18 @@ export type NewKey = {
   kind: KeyUse;
   /** What people call it. */
   name: string;
+};
+
+/** A report to make. */
+export type NewReport = {
+  /** Its id, chosen by the caller: sent again, it is the same report. */
+  id: string;
+  /** What is reported. I must be able to see it. */
+  object: Object;
+  /** Why. */
+  reason: Reason;
+  /** In my words. */
+  text?: string | null;
 };
 
 /** Nodes. */
@@ -3147,7 +3389,7 @@ export type OneAnswer = {
   /** What it would be about. */
   object?: Object | null;
   /** Why not. */
-  reason?: Reason | null;
+  reason?: Reason2 | null;
 };
 
 /** A call that I might make. */
@@ -3218,6 +3460,9 @@ export type Other2 = {
   /** The other profile. */
   id: string;
 };
+
+/** What a moderator found. */
+export type Outcome = "dismissed" | "acted";
 
 /** What is replied to. */
 export type Parent = {
@@ -3348,6 +3593,8 @@ export type Post = {
   mentions: Array<string>;
   /** Where it was written. */
   place?: Place | null;
+  /** Why it was taken down. */
+  removal?: Removal | null;
   /** A moderator took it down; only its author still sees it. */
   removed?: boolean;
   /** How many replies it has; absent in the replies of procedures. */
@@ -3591,6 +3838,9 @@ export type PutType = {
   write: Writers2;
 };
 
+/** In which order. */
+export type QueueOrder = "age" | "weight";
+
 /** An operation. */
 export type Queued = {
   /** The method's arguments. */
@@ -3684,8 +3934,11 @@ export type ReadMark = {
 /** Who may read. */
 export type Readers = "anyone" | "user" | "owner" | "server";
 
+/** Why somebody reports something. */
+export type Reason = "spam" | "harassment" | "hate" | "violence" | "sexual" | "selfHarm" | "illegal" | "impersonation" | "other";
+
 /** Why not. */
-export type Reason = "unknownMethod" | "role" | "notFound" | "notOwner";
+export type Reason2 = "unknownMethod" | "role" | "notFound" | "notOwner";
 
 /** The proof. */
 export type RefreshSession = {
@@ -3715,6 +3968,22 @@ export type Relation = {
 export type Relations = {
   /** In the order asked. */
   items: Array<Relation>;
+};
+
+/** Why and when content was taken down, as its author is told. */
+export type Removal = {
+  /** When. */
+  at: string;
+  /** Why. */
+  reason: string;
+};
+
+/** What to take down. */
+export type RemoveContent = {
+  /** A post. */
+  object: Object;
+  /** Why. Its author reads this. */
+  reason: string;
 };
 
 /** A reply, and what it goes back to. */
@@ -3747,6 +4016,20 @@ export type ReplyInThread = {
   to: Parent;
 };
 
+/** A report of mine. */
+export type Report = {
+  /** When. */
+  createdAt: string;
+  /** Its id. */
+  id: string;
+  /** What is reported. */
+  object: Object;
+  /** Why. */
+  reason: Reason;
+  /** In my words. */
+  text?: string | null;
+};
+
 /** What for, and where to. */
 export type RequestCode = {
   /** The address of an account. */
@@ -3765,6 +4048,30 @@ export type ResetPassword = {
   email: string;
   /** The password from now on. */
   password: string;
+};
+
+/** Which cases to close. */
+export type Resolve = {
+  /** For the log. */
+  note?: string | null;
+  /** What was reported, 1 to 50 of them. */
+  objects: Array<Object>;
+  /** With which outcome. */
+  outcome: Outcome;
+};
+
+/** What was closed. */
+export type Resolved = {
+  /** Those that were open until now, in the order asked. */
+  resolved: Array<Object>;
+};
+
+/** What to put back. */
+export type RestoreContent = {
+  /** A post. */
+  object: Object;
+  /** Why, for the log. */
+  reason?: string | null;
 };
 
 /** What became of a batch. */
@@ -4204,6 +4511,22 @@ export type Typing = {
   typing: boolean;
   /** Until when that holds. */
   until: string;
+};
+
+/** Whose ban to lift. */
+export type Unban = {
+  /** Why, for the log. */
+  reason?: string | null;
+  /** Who or what. */
+  target: BanTarget;
+};
+
+/** Whose ban was lifted. */
+export type Unbanned = {
+  /** Always false. */
+  banned: boolean;
+  /** Who or what. */
+  target: BanTarget;
 };
 
 /** What waits for me. */
