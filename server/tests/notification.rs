@@ -109,6 +109,41 @@ async fn nothing_is_told_of_what_its_reader_may_not_see() {
 }
 
 #[tokio::test]
+async fn a_block_takes_back_what_either_was_told_of_their_ties_on_every_device() {
+    let kit = Kit::start().await;
+    let (ann, bob) = (kit.person("ann").await, kit.person("bob").await);
+    for (one, other) in [(&ann, &bob), (&bob, &ann)] {
+        kit.call("follow.create", Some(&one.token), json!({ "id": other.id })).await.expect(200);
+        told(&kit, other, &[("follow", 1)]).await;
+    }
+    let pull = |who: Person, cursor: Value| {
+        let kit = &kit;
+        async move { kit.call("sync.pull", Some(&who.token), json!({ "cursor": cursor })).await.expect(200) }
+    };
+    let notices = |answer: &Answer, op: &str| {
+        let items = answer.json["items"].as_array().unwrap().iter();
+        items.filter(|item| item["type"] == "notification" && item["op"] == op).count()
+    };
+    let mut places = Vec::new();
+    for who in [&ann, &bob] {
+        let before = pull(who.clone(), Value::Null).await;
+        assert_eq!(notices(&before, "put"), 1, "{}", before.text);
+        places.push(before.json["cursor"].clone());
+    }
+    kit.call("block.create", Some(&bob.token), json!({ "id": ann.id })).await.expect(200);
+    // A phone that was away is told by its own log, without asking who blocks whom.
+    for (who, place) in [&bob, &ann].into_iter().zip(places.into_iter().rev()) {
+        told(&kit, who, &[]).await;
+        let gone = kit
+            .until("sync.pull", Some(&who.token), json!({ "cursor": place }), |answer| {
+                notices(answer, "delete") == 1
+            })
+            .await;
+        assert_eq!(notices(&gone, "put"), 0, "{}", gone.text);
+    }
+}
+
+#[tokio::test]
 async fn marks_hold_on_all_devices_and_move_forward_only() {
     let kit = Kit::start().await;
     let (ann, bob, eve) = (kit.person("ann").await, kit.person("bob").await, kit.person("eve").await);

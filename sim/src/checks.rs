@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use gomer_core::client::{Report, Verdict};
+use gomer_core::client::{Key, Report, Verdict};
 use gomer_core::id::Id;
 use gomer_sim::history::Line;
 use serde_json::{Value, json};
@@ -221,10 +221,11 @@ async fn push_again(person: &Person, mut push: Value) -> Result<Vec<(String, Val
 
 const TRIES: usize = 100;
 
-/// A new phone that starts from nothing comes to the same cache as the old one. But for one thing: a link of somebody
-/// else's list that leads to a person with whom there is a block, or was. A block does not change what is synced, so
-/// the old phone keeps what it had; the new one is not sent it, and where the block was lifted, only the next change
-/// of the link shows it to the old one again.
+/// A new phone that starts from nothing comes to the same cache as the old one. But for two things: a link of somebody
+/// else's list that leads to a person with whom there is a block, or was; and a notification of what such a person did,
+/// or about a post that was deleted. What hides them is written elsewhere and does not change what is synced, so the old
+/// phone keeps what it had; the new one is not sent it, and where a block was lifted, only the next change of the link
+/// shows it to the old one again.
 async fn fresh_phones_see_the_same(world: &mut World) -> Result<()> {
     for who in 0..world.people.len() {
         let fresh = world.people[who].fresh(&mut world.rng, &world.around);
@@ -235,11 +236,19 @@ async fn fresh_phones_see_the_same(world: &mut World) -> Result<()> {
         let what = format!("both phones of {} have the same", old.name);
         let me = old.profile.to_string();
         let blocks = world.around.witness.blocks();
-        let meet = |other: &str| {
-            !blocks.contains(&(me.clone(), other.to_owned()))
-                && !blocks.contains(&(other.to_owned(), me.clone()))
+        let met = |other: &str| {
+            blocks.contains(&(me.clone(), other.to_owned()))
+                || blocks.contains(&(other.to_owned(), me.clone()))
         };
-        let shown = |person: &Person| person.handset.rows_but(&format!("profile:{me}"), &meet);
+        let own = format!("profile:{me}");
+        let deleted = world.around.witness.deleted();
+        let left_out = |key: &Key, value: &Value| {
+            let post = value["object"].as_str().and_then(|root| root.strip_prefix("post:"));
+            let hidden =
+                value["actor"].as_str().is_some_and(met) || post.is_some_and(|id| deleted.contains(id));
+            (key.scope.root != own && met(&key.id)) || (key.of_type == "notification" && hidden)
+        };
+        let shown = |person: &Person| person.handset.rows_but(&left_out);
         // All is at rest: what is not the same by then never will be.
         let (patience, look) = (Duration::from_secs(60), Duration::from_secs(1));
         let same = until_within(patience, look, &what, || shown(&fresh) == shown(old)).await;

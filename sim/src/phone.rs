@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
-use gomer_core::client::{Action, Config, Event, HttpRequest, Phone, Report, RequestId, Response, Saved};
+use gomer_core::client::{
+    Action, Config, Event, HttpRequest, Key, Phone, Report, RequestId, Response, Saved,
+};
 use gomer_core::id::Id;
 use hyper::Method;
 use madsim::runtime::NodeHandle;
@@ -141,13 +143,13 @@ impl Handset {
 
     /// The rows of the cache, to be compared: key, position of the last write, value.
     pub fn rows(&self) -> BTreeMap<String, String> {
-        self.rows_but("", &|_| true)
+        self.rows_but(&|_, _| false)
     }
 
-    /// The same, without rows of roots other than `own` that lead to somebody who is not met.
-    pub fn rows_but(&self, own: &str, meets: &dyn Fn(&str) -> bool) -> BTreeMap<String, String> {
+    /// The same, without rows that are left out.
+    pub fn rows_but(&self, left_out: &dyn Fn(&Key, &Value) -> bool) -> BTreeMap<String, String> {
         self.look(|phone, _| {
-            let shown = phone.cache().rows().filter(|(key, _)| key.scope.root == own || meets(&key.id));
+            let shown = phone.cache().rows().filter(|(key, row)| !left_out(key, &row.value));
             let rows = shown.map(|(key, row)| {
                 let name = format!(
                     "{}/{} {:?} {} {}",

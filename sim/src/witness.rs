@@ -115,6 +115,13 @@ impl Witness {
         blocks.filter_map(pair).collect()
     }
 
+    /// Posts that were deleted, or may have been.
+    pub fn deleted(&self) -> BTreeSet<String> {
+        let evidence = self.evidence.lock().expect(UNPOISONED);
+        let deleted = evidence.all().filter(|record| record.method == "post.delete" && record.may_be_done());
+        deleted.filter_map(|record| record.arg("id").map(str::to_owned)).collect()
+    }
+
     /// All that was seen so far, in order.
     pub fn evidence(&self) -> Evidence {
         let mut evidence = self.evidence.lock().expect(UNPOISONED).clone();

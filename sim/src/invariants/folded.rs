@@ -2,8 +2,9 @@
 //! in between, resynced, granted and revoked. Two followers of one person have the same sections of every root that both
 //! ask for, and the same rows in them.
 //!
-//! One thing is left out: a link in somebody else's list that leads to a person with whom there is or was a block.
-//! Blocks do not change what is synced; who comes new is not sent it, and who had it keeps it.
+//! Two things are left out: a link in somebody else's list that leads to a person with whom there is or was a block, and
+//! a notification of what such a person did, or about a post that was deleted. What hides them is written elsewhere and
+//! does not change what is synced; who comes new is not sent them, and who had them keeps them.
 
 use std::collections::BTreeSet;
 
@@ -23,12 +24,12 @@ fn check(evidence: &Evidence) -> Vec<Broken> {
         return Vec::new();
     }
     let followers = folded(evidence);
-    let blocks = blocks(evidence);
+    let (blocks, deleted) = (blocks(evidence), deleted(evidence));
     let mut broken = Vec::new();
     for (at, one) in followers.iter().enumerate() {
         let others = followers[at + 1..].iter();
         for other in others.filter(|other| (other.app, other.user) == (one.app, one.user)) {
-            let different = different(one, other, &blocks);
+            let different = different(one, other, &blocks, &deleted);
             if let Some(first) = different.first() {
                 let (who, whom, count) = (one.process, other.process, different.len());
                 broken
@@ -39,17 +40,44 @@ fn check(evidence: &Evidence) -> Vec<Broken> {
     broken
 }
 
-fn different(one: &Folded<'_>, other: &Folded<'_>, blocks: &BTreeSet<(&str, &str)>) -> Vec<String> {
+fn different(
+    one: &Folded<'_>,
+    other: &Folded<'_>,
+    blocks: &BTreeSet<(&str, &str)>,
+    deleted: &BTreeSet<&str>,
+) -> Vec<String> {
     let own = format!("profile:{}", one.user);
     let meets = |key: &Key| key.0 == own || !blocks.contains(&(one.user, key.4.as_str()));
     let asked = |root: &String| *root == own || (one.wanted.contains(root) && other.wanted.contains(root));
     let scopes = one.scopes.symmetric_difference(&other.scopes).filter(|(root, _)| asked(root));
     let scopes = scopes.map(|scope| format!("{scope:?} is followed by one of them only"));
-    let both = |key: &Key| asked(&key.0) && meets(key);
+    let hidden = |key: &Key| {
+        let mut rows = [one, other].into_iter().filter_map(|of| of.rows.get(key));
+        key.3 == "notification" && rows.any(|(_, told)| is_hidden(told, one.user, blocks, deleted))
+    };
+    let both = |key: &Key| asked(&key.0) && meets(key) && !hidden(key);
     let keys: BTreeSet<&Key> = one.rows.keys().chain(other.rows.keys()).filter(|key| both(key)).collect();
     let unlike = keys.into_iter().filter(|key| one.rows.get(*key) != other.rows.get(*key));
     let rows = unlike.map(|key| format!("{key:?}: {:?} and {:?}", one.rows.get(key), other.rows.get(key)));
     scopes.chain(rows).collect()
+}
+
+/// Whether a notification for `user` is of somebody with whom there is or was a block, or about a deleted post.
+fn is_hidden(
+    told: &serde_json::Value,
+    user: &str,
+    blocks: &BTreeSet<(&str, &str)>,
+    deleted: &BTreeSet<&str>,
+) -> bool {
+    let about = |field: &str| told[field].as_str().and_then(|root| root.strip_prefix("post:"));
+    told["actor"].as_str().is_some_and(|actor| blocks.contains(&(user, actor)))
+        || about("object").is_some_and(|post| deleted.contains(post))
+}
+
+/// Posts that were deleted, or may have been.
+fn deleted(evidence: &Evidence) -> BTreeSet<&str> {
+    let deleted = evidence.all().filter(|record| record.method == "post.delete" && record.may_be_done());
+    deleted.filter_map(|record| record.arg("id")).collect()
 }
 
 /// Who blocked whom, or may have, both ways round.
@@ -102,6 +130,26 @@ mod tests {
         let dropped = json!({ "op": "scopeDropped", "root": "post:2", "section": "public" });
         let new = pulled(old, "new", json!([put("post:1", "p", "x"), dropped]));
         assert_eq!(check(&new.evidence()).len(), 1);
+    }
+
+    #[test]
+    fn a_notification_may_differ_once_what_it_is_about_is_hidden() {
+        let notice = |post: &str, actor: &str| {
+            let value = json!({ "actor": actor, "object": format!("post:{post}"), "verb": "like" });
+            json!({ "op": "put", "root": "profile:a", "section": "private", "type": "notification", "id": "n",
+                    "rev": "5.0", "value": value })
+        };
+        let hidden = Told::default()
+            .call("b", "block.create", json!({ "id": "a" }), ok(json!({})))
+            .call("a", "post.delete", json!({ "id": "gone" }), ok(json!({ "deleted": true })))
+            .settled();
+        let of = |post: &str, actor: &str| {
+            let old = pulled(hidden.clone(), "old", json!([put("profile:a", "c", "x"), notice(post, actor)]));
+            check(&pulled(old, "new", json!([put("profile:a", "c", "x")])).evidence()).len()
+        };
+        assert_eq!(of("there", "c"), 1);
+        assert_eq!(of("gone", "c"), 0);
+        assert_eq!(of("there", "b"), 0);
     }
 
     #[test]

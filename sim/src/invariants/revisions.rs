@@ -17,7 +17,7 @@ pub const PROMISE: Promise = Promise {
 };
 
 /// What is not of the post itself, or is shown only to some.
-const ASIDE: [&str; 2] = ["likes", "rev"];
+const ASIDE: [&str; 3] = ["likes", "replies", "rev"];
 
 fn check(evidence: &Evidence) -> Vec<Broken> {
     let mut values: BTreeMap<(&str, &str, u64), (Value, &Record)> = BTreeMap::new();

@@ -58,23 +58,31 @@ fn last(ty: LinkType, to: Id, block: Option<String>) -> Precondition {
     }
 }
 
-/// `me` blocks `other`, which ends follows and requests both ways. `block` is a new id.
+/// `me` blocks `other`, which ends follows and requests both ways, and takes back what either was told of them. `block`
+/// is a new id.
 pub fn block(write: Write, me: Id, other: Id, block: Id) -> Write {
-    let ends = |of: Id| {
-        [FOLLOWS, FOLLOWED_BY, REQUESTED, REQUESTED_BY].map(|ty| Operation::DeleteLink { ty, to: of })
+    let ends = |of: Id, at: Id| {
+        let links =
+            [FOLLOWS, FOLLOWED_BY, REQUESTED, REQUESTED_BY].map(|ty| Operation::DeleteLink { ty, to: of });
+        let told = [
+            notice::retract(Kind::Follow, of, Root::profile(at)),
+            notice::retract(Kind::FollowRequest, of, Root::profile(at)),
+            notice::retract(Kind::FollowAccepted, of, Root::profile(of)),
+        ];
+        links.into_iter().chain(told)
     };
     let block = format!("\"{block}\"");
     let mut there = vec![
         put(BLOCKED_BY, me, Section::INTERNAL, String::new()),
         put(LAST_BLOCKED_BY, me, Section::INTERNAL, block.clone()),
     ];
-    there.extend(ends(me));
+    there.extend(ends(me, other));
     let mut write = write
         .when(Precondition::NodePresent(me))
         .op(put(BLOCKS, other, Section::PRIVATE, String::new()))
         .op(put(LAST_BLOCK, other, Section::INTERNAL, block))
         .step(Step::to(Root::profile(other), there).when(Precondition::NodePresent(other)));
-    write.ops.extend(ends(other));
+    write.ops.extend(ends(other, me));
     write
 }
 
