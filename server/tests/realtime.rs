@@ -4,7 +4,7 @@ mod kit;
 
 use std::time::Duration;
 
-use gomer_net::http::SseBody;
+use gomer_net::http::LiveBody;
 use kit::{Answer, Kit, Person, client_key};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ struct Event {
 }
 
 /// The next event; heartbeats are passed over. `None`: the stream has ended.
-async fn next(stream: &mut SseBody) -> Option<Event> {
+async fn next(stream: &mut LiveBody) -> Option<Event> {
     let within = Duration::from_secs(20);
     loop {
         let bytes = tokio::time::timeout(within, stream.next()).await.expect("something comes")?;
@@ -30,7 +30,7 @@ async fn next(stream: &mut SseBody) -> Option<Event> {
     }
 }
 
-async fn open(kit: &Kit, who: &Person, address: &str, resume: Option<&str>) -> Result<SseBody, Answer> {
+async fn open(kit: &Kit, who: &Person, address: &str, resume: Option<&str>) -> Result<LiveBody, Answer> {
     let (key, bearer) = (client_key("one"), format!("Bearer {}", who.token));
     let mut headers = vec![("gomer-key", key.as_str()), ("authorization", bearer.as_str())];
     headers.extend(resume.map(|cursor| ("last-event-id", cursor)));
@@ -44,7 +44,7 @@ async fn publish(kit: &Kit, author: &Person, text: &str) -> String {
 }
 
 /// Reads events until one is about this id; gives the last cursor seen.
-async fn until(stream: &mut SseBody, id: &str, mut cursor: Option<String>) -> Option<String> {
+async fn until(stream: &mut LiveBody, id: &str, mut cursor: Option<String>) -> Option<String> {
     loop {
         let event = next(stream).await.expect("the stream goes on");
         cursor = event.id.or(cursor);

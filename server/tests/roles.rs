@@ -53,6 +53,7 @@ async fn cluster(kit: &Kit, side: Side, token: Option<&str>, method: &str, body:
         headers,
         body: Bytes::from(body.to_string()),
         client: kit.address(),
+        websocket: false,
     };
     let response = Api::new(kit.host.clone(), side).call(request).await;
     let Body::Full(bytes) = response.body else { panic!("{method} gives a stream") };

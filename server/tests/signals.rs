@@ -4,12 +4,12 @@ mod kit;
 
 use std::time::Duration;
 
-use gomer_net::http::SseBody;
+use gomer_net::http::LiveBody;
 use kit::{Kit, Person, With, client_key};
 use serde_json::{Value, json};
 
 /// The next event of this name; others are passed over. `None`: none came for that long.
-async fn next(stream: &mut SseBody, name: &str, within: Duration) -> Option<Value> {
+async fn next(stream: &mut LiveBody, name: &str, within: Duration) -> Option<Value> {
     let wait = async {
         loop {
             let bytes = stream.next().await.expect("the stream goes on");
@@ -27,7 +27,7 @@ async fn next(stream: &mut SseBody, name: &str, within: Duration) -> Option<Valu
 const SOON: Duration = Duration::from_secs(20);
 const NEVER: Duration = Duration::from_millis(400);
 
-async fn open(kit: &Kit, who: &Person, root: &str) -> SseBody {
+async fn open(kit: &Kit, who: &Person, root: &str) -> LiveBody {
     let (key, bearer) = (client_key("one"), format!("Bearer {}", who.token));
     let headers = [("gomer-key", key.as_str()), ("authorization", bearer.as_str())];
     let mut stream = kit.open(&format!("realtime.subscribe?roots={root}"), &headers).await.unwrap();

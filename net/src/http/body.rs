@@ -15,9 +15,9 @@ use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use super::drain::{Drain, Entered, Gauge};
 use super::life::{Life, Millis};
 use super::limits::Limits;
+use super::live::LiveBody;
 use super::service::{Body, Refusal};
 use super::sized::SizedBody;
-use super::sse::SseBody;
 use super::timer::Alarm;
 
 /// Who wakes the reader of a body when the client sends nothing.
@@ -332,7 +332,7 @@ impl hyper::body::Body for Outgoing {
 
 /// An event stream that ends when the process drains.
 struct Stream {
-    body: SseBody,
+    body: LiveBody,
     drain: Drain,
     begun: Pin<Box<dyn Future<Output = ()> + Send>>,
     listens: bool,

@@ -23,6 +23,7 @@ use super::life::{Due, Life, Millis, since};
 use super::limits::Limits;
 use super::service::Service;
 use super::timer::{Alarm, TaskExecutor, TaskTimer};
+use super::websocket;
 
 /// What an HTTP/2 client with prior knowledge begins with (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -90,6 +91,14 @@ where
         }
         let http1::Parts { io: hyper_io, read_buf, service, .. } = http.0.into_parts();
         (io, handler) = (hyper_io.into_inner(), service);
+        if let Some(body) = driver.life.take_upgrade() {
+            // Who speaks before it was answered does not speak this protocol.
+            if read_buf.is_empty() && !io.leaves_unread() {
+                let Shared { drain, counts, limits, .. } = &*driver.shared;
+                Box::pin(websocket::serve(io.into_inner(), *body, drain, counts, limits.write_timeout)).await;
+            }
+            return;
+        }
         // In doubt a connection is not kept: what hyper knew of a body is gone with it.
         if end == End::Park && !io.leaves_unread() {
             // hyper keeps two buffers of 8 KiB per connection. One that rests needs none of them.

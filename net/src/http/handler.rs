@@ -21,7 +21,9 @@ use super::counts::Count;
 use super::front::Shared;
 use super::io::REFUSED;
 use super::life::Life;
+use super::live::LiveFormat;
 use super::service::{Body, Refusal, Request, Response, Service};
+use super::websocket;
 
 /// The service of one connection, as hyper calls it.
 pub(super) struct Handler<S> {
@@ -48,24 +50,26 @@ impl<S: Service> hyper::service::Service<hyper::Request<Incoming>> for Handler<S
         let peer = self.peer;
         Box::pin(async move {
             let version = request.version();
-            let result = guarded(answer(&shared, &life, peer, permits, request)).await;
+            let mut accept = None;
+            let result = guarded(answer(&shared, &life, peer, permits, request, &mut accept)).await;
             let response = match result {
                 Ok(Ok(response)) => response,
                 Ok(Err(refusal)) => refuse(&shared, refusal, version),
                 Err(Panicked) => refuse(&shared, Refusal::Panicked, version),
             };
-            Ok(render(response, in_flight, &shared, version))
+            Ok(render(response, accept, in_flight, &shared, &life, version))
         })
     }
 }
 
-/// Checks the head, reads the body, and asks the service.
+/// Checks the head, reads the body, and asks the service. `accept`: the answer to a client that asks for a WebSocket.
 async fn answer<S: Service>(
     shared: &Shared<S>,
     life: &Life,
     peer: IpAddr,
     permits: Option<Arc<Semaphore>>,
     request: hyper::Request<Incoming>,
+    accept: &mut Option<HeaderValue>,
 ) -> Result<Response, Refusal> {
     let (head, body) = request.into_parts();
     if head.method.as_str() == REFUSED {
@@ -87,6 +91,7 @@ async fn answer<S: Service>(
         None => None,
     };
     let _slot = Slot::take(&shared.inflight, shared.limits.inflight_max).ok_or(Refusal::Busy)?;
+    *accept = websocket::asked(&head)?;
     let path = head.uri.path();
     let limit = shared.service.body_limit(&head.method, path);
     let wakes = if h2 { Wakes::Own } else { Wakes::Connection };
@@ -98,6 +103,7 @@ async fn answer<S: Service>(
         method: head.method,
         headers: head.headers,
         body: Bytes::new(),
+        websocket: accept.is_some(),
     };
     if streams {
         shared.counts.add(Count::Requests);
@@ -156,8 +162,23 @@ pub(super) fn refuse<S: Service>(shared: &Shared<S>, refusal: Refusal, version: 
     response
 }
 
-fn render<S>(response: Response, in_flight: InFlight, shared: &Shared<S>, version: Version) -> Answer {
+fn render<S>(
+    response: Response,
+    accept: Option<HeaderValue>,
+    in_flight: InFlight,
+    shared: &Shared<S>,
+    life: &Life,
+    version: Version,
+) -> Answer {
     let Response { status, mut headers, body } = response;
+    let body = match (body, accept) {
+        (Body::Stream(body), Some(accept)) if body.format() == LiveFormat::WebSocket => {
+            life.upgrade(body);
+            let nothing = Outgoing::new(Body::Full(Bytes::new()), in_flight, &shared.drain);
+            return websocket::switching(headers, accept, nothing);
+        }
+        (body, _) => body,
+    };
     // hyper would answer an informational status by breaking the connection.
     let (status, body) = if status.is_informational() {
         tracing::error!(status = status.as_u16(), "the service answered with an informational status");

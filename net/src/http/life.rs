@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::limits::Limits;
+use super::live::LiveBody;
 use super::service::Refusal;
 use super::timer::now;
 
@@ -36,6 +37,7 @@ pub(super) struct Life {
     body_due: AtomicU64,
     wake_by: AtomicU64,
     refusal: Mutex<Option<Refusal>>,
+    upgrade: Mutex<Option<Box<LiveBody>>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +83,7 @@ impl Life {
             body_due: AtomicU64::new(NOT),
             wake_by: AtomicU64::new(NEVER),
             refusal: Mutex::new(None),
+            upgrade: Mutex::new(None),
         }
     }
 
@@ -125,6 +128,16 @@ impl Life {
             (true, head) => (head.max(quiet) + self.timeouts.head, Due::Head),
         };
         if now >= deadline { over } else { Due::At(next.min(deadline)) }
+    }
+
+    /// After this response the connection is a WebSocket, for these events.
+    pub(super) fn upgrade(&self, body: LiveBody) {
+        *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(body));
+    }
+
+    /// What [`Life::upgrade`] was told.
+    pub(super) fn take_upgrade(&self) -> Option<Box<LiveBody>> {
+        self.upgrade.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// A request has its whole head.

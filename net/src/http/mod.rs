@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`service`] (the face), [`limits`], [`drain`], [`front`] (accepting),
 //! `connection` (one connection's life), [`guard`] (what hyper never gets to see), `handler` (one
-//! request's life), `body`, [`sized`], [`sse`]; [`json`] stands alone.
+//! request's life), `body`, [`sized`], [`live`], `websocket`; [`json`] stands alone.
 
 mod address;
 mod body;
@@ -20,10 +20,11 @@ mod io;
 pub mod json;
 mod life;
 pub mod limits;
+pub mod live;
 pub mod service;
 pub mod sized;
-pub mod sse;
 mod timer;
+mod websocket;
 
 pub use address::Cidr;
 pub use body::BodyReader;
@@ -31,8 +32,8 @@ pub use counts::{Count, Counts};
 pub use drain::Drain;
 pub use front::Front;
 pub use limits::Limits;
+pub use live::{LiveBody, LiveEvent, LiveFormat, LiveSender};
 pub use service::{Body, Refusal, Request, Response, Service};
 pub use sized::{SizedBody, SizedSender};
-pub use sse::{SseBody, SseEvent, SseSender};
 pub(crate) use timer::now;
 pub use timer::{TaskExecutor, TaskTimer};

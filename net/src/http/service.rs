@@ -8,8 +8,8 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
 
 use super::body::BodyReader;
+use super::live::LiveBody;
 use super::sized::SizedBody;
-use super::sse::SseBody;
 
 /// A request whose head was checked and whose body was read to its end.
 #[derive(Clone, Debug)]
@@ -26,6 +26,9 @@ pub struct Request {
     pub body: Bytes,
     /// Who asks: the peer, or what a trusted proxy says in `X-Forwarded-For`.
     pub client: IpAddr,
+    /// Whether the client asks to go on by WebSocket. A [`Body::Stream`] of that format says yes; any other response
+    /// is sent as ever.
+    pub websocket: bool,
 }
 
 /// What a [`Service`] answers.
@@ -60,8 +63,9 @@ pub enum Body {
     Full(Bytes),
     /// Of a known size, sent piece by piece.
     Sized(SizedBody),
-    /// Server-sent events, until the sender, the client or a drain ends them.
-    Stream(SseBody),
+    /// Events as they happen, until the sender, the client or a drain ends them. Those of a WebSocket answer only a
+    /// request that asks for one, with the status 200, which becomes a 101.
+    Stream(LiveBody),
 }
 
 impl From<Bytes> for Body {
@@ -94,8 +98,8 @@ impl From<SizedBody> for Body {
     }
 }
 
-impl From<SseBody> for Body {
-    fn from(stream: SseBody) -> Body {
+impl From<LiveBody> for Body {
+    fn from(stream: LiveBody) -> Body {
         Body::Stream(stream)
     }
 }

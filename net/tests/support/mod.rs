@@ -10,7 +10,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use gomer_net::http::{
-    Body, BodyReader, Counts, Drain, Front, Limits, Refusal, Request, Response, Service, SseEvent, sized, sse,
+    Body, BodyReader, Counts, Drain, Front, Limits, LiveEvent, LiveFormat, Refusal, Request, Response,
+    Service, live, sized,
 };
 use hyper::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -71,6 +72,7 @@ impl Service for Echo {
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.running.fetch_add(1, Ordering::SeqCst);
         let running = Running(Arc::clone(&self.running));
+        let format = if request.websocket { LiveFormat::WebSocket } else { LiveFormat::ServerSent };
         match request.path.as_str() {
             "/panic" => panic!("on purpose"),
             "/wait" => self.gate.acquire().await.unwrap().forget(),
@@ -91,13 +93,21 @@ impl Service for Echo {
                 });
                 return Response::new(StatusCode::OK, body);
             }
+            "/ends" => {
+                let (tx, body) = live::channel(4, format);
+                tokio::spawn(async move {
+                    let event = LiveEvent { data: Some("{}"), ..LiveEvent::default() };
+                    tx.send(&event).await.unwrap();
+                });
+                return Response::new(StatusCode::OK, body);
+            }
             "/events" => {
-                let (tx, body) = sse::channel_with(2, Duration::from_millis(100));
+                let (tx, body) = live::channel_with(2, format, Duration::from_millis(100));
                 tokio::spawn(async move {
                     let _running = running;
                     for n in 0..3 {
                         let data = format!("{{\"n\":{n}}}");
-                        let event = SseEvent { event: Some("change"), id: Some("c"), data: Some(&data) };
+                        let event = LiveEvent { event: Some("change"), id: Some("c"), data: Some(&data) };
                         tx.send(&event).await.unwrap();
                     }
                     tx.closed().await;
@@ -105,12 +115,12 @@ impl Service for Echo {
                 return Response::new(StatusCode::OK, body);
             }
             "/flood" => {
-                let (tx, body) = sse::channel(4);
+                let (tx, body) = live::channel(4, format);
                 let sent = Arc::clone(&self.sent);
                 tokio::spawn(async move {
                     let _running = running;
-                    let data = "y".repeat(1000);
-                    while tx.send(&SseEvent { data: Some(&data), ..SseEvent::default() }).await.is_ok() {
+                    let data = format!("\"{}\"", "y".repeat(1000));
+                    while tx.send(&LiveEvent { data: Some(&data), ..LiveEvent::default() }).await.is_ok() {
                         sent.fetch_add(1, Ordering::SeqCst);
                     }
                 });

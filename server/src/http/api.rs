@@ -160,6 +160,7 @@ impl Api {
             last_event_id: conditions::one(&request.headers, &conditions::LAST_EVENT_ID)?.map(str::to_owned),
             bytes: if method.takes_bytes { request.body.clone() } else { Bytes::new() },
             client: request.client,
+            websocket: request.websocket,
             trace,
             seen: Arc::default(),
         };

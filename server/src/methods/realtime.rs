@@ -1,4 +1,4 @@
-//! `realtime`: the same changes as `sync.pull` sends, as they happen, over server-sent events.
+//! `realtime`: the same changes as `sync.pull` sends, as they happen, over server-sent events or a WebSocket.
 //!
 //! An event's id is a cursor, so a connection that breaks is resumed where it was: nothing is kept for it here.
 //! Within a page only the last item has an id; who resumes may get the others again. A reader that is too
@@ -14,7 +14,7 @@ use gomer_core::rows::node::Flags;
 use gomer_core::time::Time;
 use gomer_core::vnode::command::{OpKey, Write};
 use gomer_net::cluster::Cluster;
-use gomer_net::http::sse::{SseClosed, SseEvent, SseSender, channel};
+use gomer_net::http::live::{LiveClosed, LiveEvent, LiveFormat, LiveSender, channel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub fn methods() -> Vec<Method> {
             .errors(&[Code::CursorInvalid])
             .token_in_address()
             .produces("text/event-stream")
-            .about("Streams changes as they happen, from a cursor or from now on, as server-sent events; and who types or is there."),
+            .about("Streams changes as they happen, from a cursor or from now on, as server-sent events or over a WebSocket; and who types or is there."),
         Method::procedure("realtime.getToken", get_token)
             .role(Role::User)
             .about("Gives a token for one `realtime.subscribe` of a client that cannot set headers."),
@@ -74,7 +74,8 @@ async fn subscribe(call: Call, args: Subscribe) -> Result<Reply<Item>, Stop> {
         None => scopes::head(&call, me).await?,
     };
     let wanted: Option<Vec<Root>> = args.roots.map(|roots| roots.0.into_iter().map(|root| root.0).collect());
-    let (sender, body) = channel(QUEUE);
+    let (sender, body) =
+        channel(QUEUE, if call.websocket { LiveFormat::WebSocket } else { LiveFormat::ServerSent });
     let outlet = Outlet { sender, patience: PATIENCE };
     let live = Live { call, me, place, wanted, outlet, ready: false, heard: 0 };
     tokio::spawn(live.run());
@@ -99,10 +100,10 @@ impl Live {
     /// too: the client comes back with its last cursor.
     async fn run(mut self) {
         // Either way there is nobody left to tell.
-        let _: Result<(), SseClosed> = self.feed().await;
+        let _: Result<(), LiveClosed> = self.feed().await;
     }
 
-    async fn feed(&mut self) -> Result<(), SseClosed> {
+    async fn feed(&mut self) -> Result<(), LiveClosed> {
         // Registered before the first look, so that nothing falls between the two.
         let watch = watch(&self.call, self.me, &self.place, self.wanted.as_deref());
         let listening = self.listen();
@@ -112,23 +113,23 @@ impl Live {
             // In a fixed order, for the simulator's sake.
             tokio::select! {
                 biased;
-                () = self.outlet.sender.closed() => return Err(SseClosed),
+                () = self.outlet.sender.closed() => return Err(LiveClosed),
                 () = watch.changed() => {}
                 () = listening.heard() => {}
                 () = tokio::time::sleep(RECHECK) => {}
             }
             self.call.now = self.call.cluster.now();
             if !self.may_go_on().await {
-                return Err(SseClosed);
+                return Err(LiveClosed);
             }
         }
     }
 
     /// Sends a page, and says whether it was the last one for now.
-    async fn page(&mut self) -> Result<bool, SseClosed> {
+    async fn page(&mut self) -> Result<bool, LiveClosed> {
         let place = self.place.clone();
         let page = scopes::page(&self.call, self.me, place, self.wanted.as_deref(), PAGE_ITEMS).await;
-        let Ok(Page { items, place, end }) = page else { return Err(SseClosed) };
+        let Ok(Page { items, place, end }) = page else { return Err(LiveClosed) };
         let moved = place != self.place;
         self.place = place;
         let cursor = seal(&self.call, self.me, &self.place);
@@ -136,11 +137,13 @@ impl Live {
         for (at, item) in items.iter().enumerate() {
             let data = serde_json::to_string(item).expect("items are plain data, which JSON can hold");
             let id = (at == last).then_some(cursor.as_str());
-            self.outlet.send(&SseEvent { event: Some("change"), id, data: Some(&data) }).await?;
+            self.outlet.send(&LiveEvent { event: Some("change"), id, data: Some(&data) }).await?;
         }
         if end && !self.ready {
             self.ready = true;
-            self.outlet.send(&SseEvent { event: Some("ready"), id: Some(&cursor), data: Some("{}") }).await?;
+            self.outlet
+                .send(&LiveEvent { event: Some("ready"), id: Some(&cursor), data: Some("{}") })
+                .await?;
         }
         Ok(end || (!moved && items.is_empty()))
     }
@@ -151,7 +154,7 @@ impl Live {
     }
 
     /// Passes on what was said at the roots that may be read as of the last page.
-    async fn hear(&mut self) -> Result<(), SseClosed> {
+    async fn hear(&mut self) -> Result<(), LiveClosed> {
         let roots: Vec<Root> = self.place.roots.iter().map(|followed| followed.root).collect();
         let (mut heard, last) =
             self.call.host.signals.since(self.call.app.id, &roots, self.call.cluster.now().mono, self.heard);
@@ -161,7 +164,7 @@ impl Live {
             return Ok(());
         }
         let people = heard.iter().map(|(_, signal)| signal.profile);
-        let Ok(seen) = Reader::new(&self.call).profiles(people).await else { return Err(SseClosed) };
+        let Ok(seen) = Reader::new(&self.call).profiles(people).await else { return Err(LiveClosed) };
         for (root, signal) in heard.into_iter().filter(|(_, signal)| seen.contains(&signal.profile)) {
             let data = Heard {
                 signal: match signal.kind {
@@ -174,7 +177,7 @@ impl Live {
                 until: Timestamp(signal.until),
             };
             let data = serde_json::to_string(&data).expect("a signal is plain data, which JSON can hold");
-            self.outlet.send(&SseEvent { event: Some("signal"), id: None, data: Some(&data) }).await?;
+            self.outlet.send(&LiveEvent { event: Some("signal"), id: None, data: Some(&data) }).await?;
         }
         Ok(())
     }
@@ -207,23 +210,24 @@ struct Heard {
 
 /// The way out to one reader: a bounded queue, and as much patience.
 struct Outlet {
-    sender: SseSender,
+    sender: LiveSender,
     patience: Duration,
 }
 
 impl Outlet {
     /// Sends an event; a reader that does not take it for too long is told to come back, and closed.
-    async fn send(&self, event: &SseEvent<'_>) -> Result<(), SseClosed> {
+    async fn send(&self, event: &LiveEvent<'_>) -> Result<(), LiveClosed> {
         if self.sender.try_send(event)? {
             return Ok(());
         }
         match tokio::time::timeout(self.patience, self.sender.send(event)).await {
             Ok(sent) => sent,
             Err(_) => {
-                let resync = SseEvent { event: Some("resync"), id: None, data: Some(r#"{"reason":"slow"}"#) };
+                let resync =
+                    LiveEvent { event: Some("resync"), id: None, data: Some(r#"{"reason":"slow"}"#) };
                 // What is queued goes out first, if the reader ever goes on; this is the last of it.
                 let _: Result<_, _> = tokio::time::timeout(self.patience, self.sender.send(&resync)).await;
-                Err(SseClosed)
+                Err(LiveClosed)
             }
         }
     }
@@ -288,9 +292,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_that_is_too_slow_is_sent_away_with_a_word() {
-        let (sender, mut body) = channel(2);
+        let (sender, mut body) = channel(2, LiveFormat::ServerSent);
         let outlet = Outlet { sender, patience: Duration::from_millis(200) };
-        let event = SseEvent { event: Some("change"), id: None, data: Some("{}") };
+        let event = LiveEvent { event: Some("change"), id: None, data: Some("{}") };
         let feeding = tokio::spawn(async move {
             let mut sent = 0;
             while outlet.send(&event).await.is_ok() {
@@ -309,9 +313,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_that_pauses_for_a_moment_is_waited_for() {
-        let (sender, mut body) = channel(1);
+        let (sender, mut body) = channel(1, LiveFormat::ServerSent);
         let outlet = Outlet { sender, patience: Duration::from_secs(20) };
-        let event = SseEvent { event: Some("change"), id: None, data: Some("{}") };
+        let event = LiveEvent { event: Some("change"), id: None, data: Some("{}") };
         let feeding = tokio::spawn(async move {
             for _ in 0..3 {
                 outlet.send(&event).await.unwrap();

@@ -56,6 +56,8 @@ pub struct Call {
     pub bytes: Bytes,
     /// The address that asks.
     pub client: IpAddr,
+    /// Whether a stream of events is to go over a WebSocket.
+    pub websocket: bool,
     /// Names this call in logs and problems.
     pub trace: Trace,
     pub(crate) seen: Arc<AtomicU64>,
@@ -258,6 +260,7 @@ impl Call {
             last_event_id: None,
             bytes: Bytes::new(),
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            websocket: false,
             trace: Trace::default(),
             seen: Arc::default(),
         }

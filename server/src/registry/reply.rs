@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gomer_core::fault::Fault;
 use gomer_core::id::Position;
-use gomer_net::http::SseBody;
+use gomer_net::http::LiveBody;
 use serde::Serialize;
 
 use super::rev::Rev;
@@ -24,7 +24,7 @@ enum Content<R> {
     Typed(R),
     Json(Bytes),
     Other(&'static str, Bytes),
-    Stream(SseBody),
+    Stream(LiveBody),
 }
 
 /// Who may keep a reply, and for how long.
@@ -56,7 +56,7 @@ impl<R> Reply<R> {
     }
 
     /// Server-sent events.
-    pub fn stream(stream: SseBody) -> Reply<R> {
+    pub fn stream(stream: LiveBody) -> Reply<R> {
         Reply { cache: Cache::Never, ..Reply::of(Content::Stream(stream)) }
     }
 
@@ -131,7 +131,7 @@ pub enum Payload {
     /// Of another type.
     Other(&'static str, Bytes),
     /// Server-sent events.
-    Stream(SseBody),
+    Stream(LiveBody),
 }
 
 /// Why a handler has no reply of its own.

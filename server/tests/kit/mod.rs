@@ -23,7 +23,7 @@ use gomer_core::store::map::{MapLog, MapState};
 use gomer_core::store::shared::Shared;
 use gomer_core::time::{Monotonic, Now, Time};
 use gomer_net::edges::{Clock, Entropy};
-use gomer_net::http::sse::SseBody;
+use gomer_net::http::live::LiveBody;
 use gomer_net::http::{Body, Request, Service};
 use gomer_net::runtime::{Edges as MemberEdges, Member, MemberConfig, Spawner};
 use hyper::header::{HeaderName, HeaderValue};
@@ -225,6 +225,7 @@ impl Kit {
             headers,
             body: Bytes::from(body.to_string()),
             client: with.client.unwrap_or_else(|| self.address()),
+            websocket: false,
         };
         self.ask(Side::Public, request).await
     }
@@ -306,7 +307,7 @@ impl Kit {
     }
 
     /// Opens a stream of app `one` by a GET, without a key but with these headers; or the refusal.
-    pub async fn open(&self, address: &str, headers: &[(&'static str, &str)]) -> Result<SseBody, Answer> {
+    pub async fn open(&self, address: &str, headers: &[(&'static str, &str)]) -> Result<LiveBody, Answer> {
         let (path, query) =
             address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
         let headers = headers.iter().map(|(name, value)| {
@@ -322,6 +323,7 @@ impl Kit {
             headers: headers.collect(),
             body: Bytes::new(),
             client: self.address(),
+            websocket: false,
         };
         let response = self.api.call(request).await;
         match response.body {
@@ -342,7 +344,15 @@ impl Kit {
             None => (path, None),
         };
         let (headers, body) = (HeaderMap::new(), Bytes::new());
-        Request { method, path: path.to_owned(), query, headers, body, client: self.address() }
+        Request {
+            method,
+            path: path.to_owned(),
+            query,
+            headers,
+            body,
+            client: self.address(),
+            websocket: false,
+        }
     }
 
     /// Signs somebody up in app `one`.
