@@ -100,6 +100,15 @@ fn the_guide_to_chats_runs_twice_on_the_same_server() {
 }
 
 #[test]
+fn the_guide_to_live_updates_runs_twice_on_the_same_server() {
+    let script: String = shell("README.md").into_iter().take(2).chain(shell("docs/guides/live.md")).collect();
+    run_twice(&script, "live", |said| {
+        assert!(said.contains("event: ready\nid: ") && said.contains("\"token\":\""), "{said}");
+        assert!(said.contains("data: {\"op\":\"put\""), "{said}");
+    });
+}
+
+#[test]
 fn the_guide_to_photos_runs_twice_on_the_same_server() {
     run_twice(&shell("docs/guides/media.md").concat(), "media", |said| {
         assert!(said.contains("200 image/png") && said.ends_with("206\n"), "{said}");

@@ -879,7 +879,7 @@ export interface Methods {
     args: Empty;
     reply: LiveToken;
   };
-  /** Streams changes as they happen, from a cursor or from now on, as server-sent events; and who types or is there. */
+  /** Streams changes as they happen, from a cursor or from now on, as server-sent events or over a WebSocket; and who types or is there. */
   "realtime.subscribe": {
     kind: "query";
     args: Subscribe;

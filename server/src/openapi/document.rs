@@ -142,6 +142,9 @@ fn strings(list: Option<&Value>) -> impl Iterator<Item = &str> {
     list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
+/// The type of what is answered event by event.
+const EVENT_STREAM: &str = "text/event-stream";
+
 fn responses(method: &Method, schemas: &Schemas) -> Value {
     let content_type = method.produces;
     let reply = &schemas.replies[method.name];
@@ -150,6 +153,11 @@ fn responses(method: &Method, schemas: &Schemas) -> Value {
     let mut responses = Map::new();
     let done = json!({ "description": "Done.", "content": { content_type: { "schema": schema } } });
     responses.insert("200".to_owned(), done);
+    if content_type == EVENT_STREAM {
+        let about = "The same events as text messages of a WebSocket, for a GET that asks for one (RFC 6455): each is \
+                     `{\"event\": …, \"id\": …, \"data\": …}`.";
+        responses.insert("101".to_owned(), json!({ "description": about }));
+    }
     if method.kind == Kind::Query && is_json && schemas.resolve(reply)["properties"].get("rev").is_some() {
         responses
             .insert("304".to_owned(), json!({ "description": "What `If-None-Match` names is still so." }));
@@ -303,6 +311,7 @@ mod tests {
     fn a_stream_of_events_has_their_type_and_is_never_not_modified() {
         let responses = &real()["paths"]["/v1/{app}/realtime.subscribe"]["get"]["responses"];
         assert!(responses["200"]["content"]["text/event-stream"].is_object(), "{responses}");
+        assert!(responses["101"]["description"].is_string(), "{responses}");
         assert!(responses.get("304").is_none(), "{responses}");
         assert!(real()["paths"]["/v1/{app}/post.get"]["get"]["responses"].get("304").is_some());
     }
