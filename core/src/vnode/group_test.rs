@@ -1,5 +1,7 @@
 use super::*;
+use crate::store::LogBatch;
 use crate::store::map::MapLog;
+use crate::time::Now;
 
 fn open(priority: i64) -> Group {
     let config = GroupConfig { peer: 1, replicas: Replicas::of(vec![1, 2, 3]), seed: 7, priority };
