@@ -368,13 +368,6 @@ impl Group {
             {
                 return Err(Unheard::Refused);
             }
-            // Before its first term a replica that prefers itself would refuse with a term of zero, which the
-            // crate takes for a fault.
-            MessageType::MsgRequestPreVote
-                if raft.term == 0 && message.index <= last && raft.priority > message.priority =>
-            {
-                return Err(Unheard::Refused);
-            }
             MessageType::MsgHeartbeat if message.term >= raft.term && message.commit > last => {
                 return Err(Unheard::RolledBack);
             }
