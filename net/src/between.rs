@@ -34,6 +34,17 @@ impl frame::Message for Between {
     fn class(&self) -> Class {
         Class::Droppable
     }
+
+    fn instead(&self) -> Option<Between> {
+        match self {
+            // Who asked would wait until its time is over, and then ask again for the same.
+            Between::Answer { id, answer } if matches!(**answer, Answered::Read(Ok(_))) => {
+                let answer = Box::new(Answered::Read(Err(Refused::TooLarge(ANSWER_LIMIT.to_owned()))));
+                Some(Between::Answer { id: *id, answer })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A request on its one hop.
@@ -175,9 +186,16 @@ impl From<Refused> for Fault {
     }
 }
 
+/// How the limit of an answer is named: it travels in one frame.
+const ANSWER_LIMIT: &str = "8 MiB an answer from another member";
+
 /// Core names its limits by texts of its own; those that it has are found again.
 fn limit_named(text: &str) -> &'static str {
-    const LIMITS: [&str; 9] = [
+    const LIMITS: [&str; 13] = [
+        ANSWER_LIMIT,
+        "four steps in a chain",
+        "256 operations a step",
+        "3,333,333 links in a list",
         "64 KiB a row",
         "16 KiB of data a link",
         "the number of apps",
@@ -210,6 +228,10 @@ mod tests {
             Fault::Stale(Position(7)),
             Fault::KeyReused,
             Fault::TooLarge("1 MiB a write"),
+            Fault::TooLarge("3,333,333 links in a list"),
+            Fault::TooLarge("four steps in a chain"),
+            Fault::TooLarge("256 operations a step"),
+            Fault::TooLarge(ANSWER_LIMIT),
             Fault::Unavailable,
             Fault::Timeout,
         ] {

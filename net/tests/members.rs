@@ -234,3 +234,38 @@ async fn two_of_three_begin_without_the_third() {
     assert_eq!(reachable, [true, false, true]);
     assert!(seen[1].status.is_none() && seen[2].status.as_ref().unwrap().replicas.len() == 5);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_fits_into_no_frame_is_refused_at_once() {
+    let members = members(3, 4, &[0, 1, 2]).await;
+    let (root, mut write) = create(cluster(&members, 0));
+    for _ in 0..10 {
+        let id = cluster(&members, 0).mint();
+        let text = format!("\"{}\"", "x".repeat(60_000));
+        write = write.op(Operation::CreateNode {
+            id,
+            ty: NodeType(2),
+            section: Section::PUBLIC,
+            author: id,
+            flags: Flags::default(),
+            attrs: vec![("text".to_owned(), text)],
+        });
+    }
+    cluster(&members, 0).write(write).await.unwrap();
+    let all = |times| Query::All(vec![Query::Nodes { limit: 100 }; times]);
+    let (mut whole, mut refused) = (0, 0);
+    for at in 0..3 {
+        assert!(cluster(&members, at).read(APP, root, all(13)).await.is_ok(), "7.8 MB are an answer");
+        let begun = Instant::now();
+        match cluster(&members, at).read(APP, root, all(16)).await {
+            // Who leads asks nobody.
+            Ok(_) => whole += 1,
+            Err(fault) => {
+                assert_eq!(fault, Fault::TooLarge("8 MiB an answer from another member"));
+                refused += 1;
+            }
+        }
+        assert!(begun.elapsed() < PATIENCE / 2, "nobody waits in vain: {:?}", begun.elapsed());
+    }
+    assert_eq!((whole, refused), (1, 2));
+}

@@ -37,6 +37,15 @@ pub const HEAD_BYTES: usize = 20;
 pub trait Message: Serialize + DeserializeOwned + Send + 'static {
     /// What may happen to it when there is no room.
     fn class(&self) -> Class;
+
+    /// What is sent instead if it fits into no frame, so that nobody waits for it in vain. Nothing: it is dropped,
+    /// or given back to the sender if it is reliable.
+    fn instead(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// What may happen to a message that finds no room.

@@ -231,8 +231,8 @@ impl Outbox {
     }
 }
 
-/// One frame if they fit into one, else as few as keep their order. Nothing if one that may not be dropped
-/// fits into none.
+/// One frame if they fit into one, else as few as keep their order. What fits into none is told by what stands
+/// for it, if anything does. Nothing if one that may not be dropped is left.
 fn pack<T: Message>(messages: &[T], counts: &PeerCounts) -> Option<Vec<Parcel>> {
     let mut parcels = Vec::new();
     let mut body = MessagesBody::new();
@@ -247,7 +247,7 @@ fn pack<T: Message>(messages: &[T], counts: &PeerCounts) -> Option<Vec<Parcel>> 
             continue;
         }
         seal(std::mem::take(&mut body), &mut parcels);
-        if !body.add(message) {
+        if !body.add(message) && !message.instead().is_some_and(|short| body.add(&short)) {
             if message.class() == Class::Reliable {
                 return None;
             }

@@ -10,6 +10,8 @@ enum Word {
     Lost(u32),
     Kept(u32),
     Long(Kind, Vec<u8>),
+    /// Somebody waits for it.
+    Awaited(Vec<u8>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +25,15 @@ use Word::{Kept, Lost};
 impl Message for Word {
     fn class(&self) -> Class {
         match self {
-            Word::Lost(_) | Word::Long(Kind::Lost, _) => Class::Droppable,
+            Word::Lost(_) | Word::Long(Kind::Lost, _) | Word::Awaited(_) => Class::Droppable,
             Word::Kept(_) | Word::Long(Kind::Kept, _) => Class::Reliable,
+        }
+    }
+
+    fn instead(&self) -> Option<Word> {
+        match self {
+            Word::Awaited(bytes) => Some(Word::Lost(bytes.len() as u32)),
+            _ => None,
         }
     }
 }
@@ -148,6 +157,19 @@ fn what_does_not_fit_into_one_frame_takes_several_in_order() {
     outbox.offer(vec![Lost(1), long(Kind::Lost), Lost(2)]).unwrap();
     assert_eq!(taken(&outbox, 4), Some(vec![Lost(1)]));
     assert_eq!(taken(&outbox, 5), Some(vec![Lost(2)]));
+}
+
+#[test]
+fn what_fits_into_no_frame_and_is_awaited_is_told_by_something_shorter_in_its_place() {
+    let outbox = outbox(9);
+    let long = || Word::Awaited(vec![0; BODY_BYTES_MAX]);
+    outbox.offer(vec![Lost(1), long(), Word::Awaited(vec![7])]).unwrap();
+    let told: Vec<_> = (1..9).filter_map(|sequence| taken(&outbox, sequence)).flatten().collect();
+    assert_eq!(told, [Lost(1), Lost(BODY_BYTES_MAX as u32), Word::Awaited(vec![7])]);
+    assert_eq!(dropped(&outbox), (0, 0));
+    outbox.disconnected();
+    outbox.offer(vec![long()]).unwrap();
+    assert_eq!(dropped(&outbox), (0, 1), "it is droppable all the same");
 }
 
 #[tokio::test]
