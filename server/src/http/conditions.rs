@@ -153,6 +153,7 @@ mod tests {
             headers: map,
             body: body.into(),
             client,
+            websocket: false,
         }
     }
 
