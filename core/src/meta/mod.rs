@@ -3,12 +3,14 @@
 //!
 //! [`command`] is what it is told, [`state`] what a member keeps of it in memory, [`apply`] how a command
 //! changes the [`rows`], [`load`] how the rows become the state, all of it or what changed since.
+//! [`members`] is who belongs to the cluster and who holds what.
 //!
 //! Must never learn: HTTP, who is asking.
 
 pub mod apply;
 pub mod command;
 pub mod load;
+pub mod members;
 pub mod rows;
 pub mod state;
 

@@ -64,6 +64,15 @@ impl Default for Zone {
     }
 }
 
+/// Whether a member may be called so: 1 to 63 of `a-z`, `0-9` and `-`, with `-` neither first nor last. It is part of
+/// file names.
+pub fn is_member_name(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name.bytes().all(|c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
 /// A member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
@@ -89,6 +98,13 @@ mod tests {
         for bad in ["", "A", "rack 7", "é", "a/b", &"a".repeat(64)] {
             assert!(Zone::new(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn members_have_names_that_files_can_have() {
+        assert!(["a", "ada-2", "7"].iter().all(|name| is_member_name(name)));
+        let long = "a".repeat(64);
+        assert!(["", "-a", "a-", "Ada", "a.b", "a/b", "a b", &long].iter().all(|name| !is_member_name(name)));
     }
 
     #[test]

@@ -73,7 +73,14 @@ impl Ring {
 
     /// Takes a member out of all its places.
     pub fn remove(&mut self, member: MemberId) {
-        self.sets.iter_mut().for_each(|set| set.retain(|holder| *holder != member));
+        self.retain(|_, holder| holder != member);
+    }
+
+    /// Takes out of all places whom `keep` says no to.
+    pub fn retain(&mut self, mut keep: impl FnMut(Partition, MemberId) -> bool) {
+        for (partition, set) in (0..).map(Partition).zip(&mut self.sets) {
+            set.retain(|holder| keep(partition, *holder));
+        }
     }
 
     /// Whether each set, however it came here, is one that [`Ring::set`] makes, and `known` says yes to all in it.
