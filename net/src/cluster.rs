@@ -33,8 +33,13 @@ pub trait ShardReader: Send + Sync + 'static {
     /// Reads one root.
     fn read(&self, partition: Partition, app: AppId, root: Root, query: &Query) -> Result<Reading, Fault>;
 
+    /// What is published of that partition, and what its rows sum to; nothing if it cannot be read.
+    fn digest(&self, partition: Partition) -> Option<(Position, u64)>;
+
     /// What is published of that partition; nothing if it cannot be read.
-    fn position(&self, partition: Partition) -> Option<Position>;
+    fn position(&self, partition: Partition) -> Option<Position> {
+        self.digest(partition).map(|(position, _)| position)
+    }
 }
 
 /// An input on its way to a shard, and who waits for the answer.
@@ -202,6 +207,12 @@ impl Cluster {
     /// Deliberate bugs: none, outside of the simulator.
     pub fn mutants(&self) -> Mutants {
         self.inner.mutants
+    }
+
+    /// How far this member has applied a partition, and what the rows sum to: the same on every member that has come
+    /// as far.
+    pub fn digest(&self, partition: Partition) -> Option<(Position, u64)> {
+        self.inner.shard_of(partition).reader.digest(partition)
     }
 
     async fn ask_alone(&self, shard: &ShardHandle, input: Input) -> Result<Outcome, Fault> {

@@ -391,9 +391,9 @@ impl<S: StateStore> ShardReader for TableReader<S> {
         })
     }
 
-    fn position(&self, partition: Partition) -> Option<Position> {
+    fn digest(&self, partition: Partition) -> Option<(Position, u64)> {
         let applied: Option<applied::Applied> =
             get(&self.reader.view(), &applied::key(partition)).ok().flatten();
-        applied.map(|applied| applied.position)
+        applied.map(|applied| (applied.position, applied.digest))
     }
 }
