@@ -7,12 +7,12 @@ use crate::plan::draw::Size;
 
 /// What is shown after a wrong command line.
 pub const USAGE: &str = "usage:
-  cargo sim [--seed N | --plan FILE] [--small] [--mutant NAME] [--log full] [--page FILE.html] [--history FILE]
+  cargo sim [--seed N | --plan FILE] [--small] [--members N] [--mutant NAME] [--log full] [--page FILE.html] [--history FILE]
   cargo sim check FILE
   cargo sim mutants [--print | --known | --seeds A..B] [--mutant NAME] [--table FILE] [--jobs J]
-  cargo sim soak --seeds A..B [--jobs J] [--small] [--mutant NAME]
-  cargo sim meta --seeds A..B [--jobs J | --here] [--small]
-  cargo sim shrink (--seed N | --plan FILE) [--small] [--out FILE] [--jobs J]";
+  cargo sim soak --seeds A..B [--jobs J] [--small] [--members N] [--mutant NAME]
+  cargo sim meta --seeds A..B [--jobs J | --here] [--small] [--members N]
+  cargo sim shrink (--seed N | --plan FILE) [--small] [--members N] [--out FILE] [--jobs J]";
 
 /// Tells a child process to say what its run came to, on one line.
 pub const ONCE: &str = "--once";
@@ -20,6 +20,8 @@ pub const ONCE: &str = "--once";
 /// Seeds of a command that names none.
 const SEED: u64 = 1;
 const SEEDS: Range<u64> = 1..201;
+/// Members that a cluster can have.
+const MEMBERS: u64 = gomer_core::ring::fixed::MEMBERS_MAX as u64;
 /// Seeds within which a deliberate bug must be found.
 pub const MUTANT_SEEDS: Range<u64> = 1..101;
 
@@ -53,6 +55,8 @@ pub struct Args {
     pub plan: Option<PathBuf>,
     /// How large plans are.
     pub size: Size,
+    /// How many members plans have, instead of as many as their seeds say.
+    pub members: Option<u32>,
     /// Whether every effect is printed.
     pub log: bool,
     /// Where the run is drawn.
@@ -87,6 +91,7 @@ impl Args {
             seeds: SEEDS,
             plan: None,
             size: Size::Default,
+            members: None,
             log: false,
             page: None,
             mutant: None,
@@ -138,6 +143,10 @@ impl Args {
                 "--table" if parsed.command == Command::Mutants => parsed.table = Some(value()?.into()),
                 "--history" if parsed.command == Command::Run => parsed.history = Some(value()?.into()),
                 "--small" => parsed.size = Size::Small,
+                "--members" if parsed.command != Command::Mutants => match number(&value()?)? {
+                    members @ 1..=MEMBERS => parsed.members = Some(members as u32),
+                    other => return Err(format!("a cluster has 1 to {MEMBERS} members, not {other}")),
+                },
                 "--log" if parsed.command == Command::Run => match value()?.as_str() {
                     "full" => parsed.log = true,
                     other => return Err(format!("there is no log called `{other}`; there is `full`")),
@@ -184,6 +193,7 @@ mod tests {
         assert_eq!(run.page, Some("out.html".into()));
         let soak = parse("soak --seeds 3..9 --jobs 4").unwrap();
         assert_eq!((soak.command, soak.seeds, soak.jobs), (Command::Soak, 3..9, 4));
+        assert_eq!(parse("soak --members 3 --seeds 1..2").unwrap().members, Some(3));
         assert_eq!(parse("meta --seeds 1..21").unwrap().command, Command::Meta);
         assert!(parse("meta --here --seeds 1..3").unwrap().here);
         let check = parse("check history.jsonl").unwrap();
@@ -201,6 +211,9 @@ mod tests {
             "check",
             "check a b",
             "soak --known",
+            "soak --members 0",
+            "--members 6",
+            "mutants --members 3",
             "soak --here",
             "--history",
             "--seed",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use gomer_core::client::{Key, Report, Verdict};
-use gomer_core::id::Id;
+use gomer_core::id::{Id, Position};
 use gomer_sim::history::Line;
 use serde_json::{Value, json};
 
@@ -14,8 +14,12 @@ use crate::phone::results;
 use crate::plan::{Call, What};
 use crate::world::{Failed, World, broken};
 
+/// What compares replicas with each other.
+const REPLICAS: &str = "replicas have the same rows";
+
 /// All of it. What clients were told is judged afterwards, from the history that is written here to its end.
 pub async fn all(world: &mut World) -> Result<(), Failed> {
+    replicas_agree(world).await.map_err(broken(REPLICAS))?;
     look_around(world).await.map_err(broken("what is there can be read"))?;
     // What a disk forgot that was put back from an older copy is lost, and nobody promised otherwise for a
     // cluster of one: what can be said of it, the history says. That phones and server agree again must hold all
@@ -30,6 +34,54 @@ pub async fn all(world: &mut World) -> Result<(), Failed> {
         world.around.witness.add(Line::View(person.handset.view()));
     }
     Ok(())
+}
+
+/// How long replicas may take until they have the same, once all is whole.
+const AGREE: Duration = Duration::from_secs(60);
+
+/// Every member that holds a partition has come as far, has the same rows, and trusts them.
+async fn replicas_agree(world: &World) -> Result<()> {
+    if world.plan.config.members == 1 {
+        return Ok(());
+    }
+    let mut why = String::new();
+    let agree = until_within(AGREE, Duration::from_millis(500), "all replicas have the same", || {
+        why = disagreement(world).unwrap_or_default();
+        why.is_empty()
+    });
+    let agreed = agree.await;
+    agreed.with_context(|| why)
+}
+
+/// What replicas do not have in common.
+fn disagreement(world: &World) -> Option<String> {
+    let mut known: BTreeMap<u16, Vec<(String, Position, u64)>> = BTreeMap::new();
+    for machine in world.crew.machines() {
+        let name = &machine.name;
+        let Some(cluster) = machine.running.lock().expect(UNPOISONED).clone() else {
+            return Some(format!("{name} does not run"));
+        };
+        let (meta, shards) = cluster.status();
+        for shard in shards.iter().chain([&meta]) {
+            if let Some(partition) = shard.suspect.iter().chain(&shard.receiving).next() {
+                return Some(format!("{name} has no rows of partition {} that it trusts", partition.0));
+            }
+            for &(partition, _) in &shard.positions {
+                let Some((position, digest)) = cluster.digest(partition) else {
+                    return Some(format!("{name} cannot read partition {}", partition.0));
+                };
+                known.entry(partition.0).or_default().push((name.clone(), position, digest));
+            }
+        }
+    }
+    let of = |replica: &(String, Position, u64)| (replica.1, replica.2);
+    let differs = known.iter().find(|(_, replicas)| replicas.iter().any(|one| of(one) != of(&replicas[0])));
+    differs.map(|(partition, replicas)| {
+        let of = |(name, position, digest): &(String, Position, u64)| {
+            format!("{name} {digest:016x} at {position}")
+        };
+        format!("partition {partition}: {}", replicas.iter().map(of).collect::<Vec<_>>().join(", "))
+    })
 }
 
 /// Posts that one call reads.
@@ -257,6 +309,8 @@ async fn fresh_phones_see_the_same(world: &mut World) -> Result<()> {
     }
     Ok(())
 }
+
+const UNPOISONED: &str = "a run ends with the first panic";
 
 type Rows = BTreeMap<String, String>;
 

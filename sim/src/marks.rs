@@ -22,6 +22,7 @@ pub const MUST: &[&str] = &[
     "killed at sync",
     "killed between effects",
     "killed while starting",
+    "members cut off from each other",
     "paused",
     "packet late",
     "packet lost",

@@ -14,6 +14,7 @@ use gomer_core::meta::command::{KeyKind, MetaCommand};
 use gomer_core::mutant::Mutants;
 use gomer_core::ring::partition::PartitionCount;
 use gomer_core::store::StoreFault;
+use gomer_net::cluster::Cluster;
 use gomer_net::http::{Drain, Front, Limits};
 use gomer_net::peer::identity::ClusterId;
 use gomer_net::peer::{self, Plain};
@@ -51,6 +52,8 @@ pub struct Machine {
     pub ring: Option<Ring>,
     /// How its process is doing.
     pub process: Arc<Mutex<Process>>,
+    /// What runs in it, while it does.
+    pub running: Arc<Mutex<Option<Cluster>>>,
     /// Told when the process ends by itself.
     pub ended: Arc<dyn Fn(&StoreFault) + Send + Sync>,
 }
@@ -111,6 +114,7 @@ impl Machine {
             None => Member::start(config, edges, stores, meta).await?,
             Some(ring) => self.join(ring, config, edges, stores, meta).await?,
         });
+        *self.running.lock().expect(UNPOISONED) = Some(member.cluster().clone());
         let (edges, _mail) = host::Edges::cheap();
         let host = Host::new(member.cluster().clone(), edges);
         let (watched, disk) = (member.clone(), self.disk.clone());
@@ -126,11 +130,20 @@ impl Machine {
         // The first member makes what there is to make.
         let apps = if self.ring.as_ref().is_none_or(Ring::is_first) { self.config.apps } else { 0 };
         for app in 0..apps {
-            if let Err(error) = make_app(&host, app).await {
+            while let Err(error) = make_app(&host, app).await {
+                if self.ring.is_some() {
+                    // There are others, and sooner or later enough of them.
+                    tokio::time::sleep(SPACE).await;
+                    continue;
+                }
                 // Refused for want of space, or while a shard is stuck: what was not made now is made by the next life.
                 self.trace.note(&self.name, "no-app", format_args!("{error:#}"));
                 return Err(StoreFault::Io(format!("{error:#}")));
             }
+        }
+        // Nobody asks the others before what there is has come to them too.
+        while (0..self.config.apps).any(|app| host.cluster.meta().app_by_uuid(app_id(app)).is_none()) {
+            tokio::time::sleep(SPACE).await;
         }
         let front = Front::bind(self.address, Limits::default()).await;
         let front = front.map_err(|error| StoreFault::Io(format!("cannot listen: {error}")))?;
@@ -198,6 +211,10 @@ pub fn app_name(app: u32) -> String {
     format!("app{app}")
 }
 
+fn app_id(app: u32) -> Id {
+    Id::derived("sim", app_name(app).as_bytes())
+}
+
 /// The client key of an app.
 pub fn client_key(app: u32) -> String {
     secrets::key_text(KeyKind::Client, &[7 + app as u8; 32])
@@ -206,7 +223,7 @@ pub fn client_key(app: u32) -> String {
 /// Makes an app and its client key, if they are not there.
 async fn make_app(host: &Host, number: u32) -> Result<()> {
     let name = app_name(number);
-    let id = Id::derived("sim", name.as_bytes());
+    let id = app_id(number);
     let secret = secrets::hash(&format!("the secret of {name}"));
     let title = name.clone();
     if host.cluster.meta().app_by_uuid(id).is_none() {

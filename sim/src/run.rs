@@ -51,7 +51,7 @@ pub fn plan(args: &Args) -> Result<Plan, String> {
                 std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
             Plan::parse(&text)?
         }
-        None => draw::plan(args.seed, args.size),
+        None => draw::plan(args.seed, args.size, args.members),
     };
     if let Some(name) = &args.mutant {
         plan.config.mutant = Some(name.clone());
@@ -139,6 +139,9 @@ pub fn flags(args: &Args) -> String {
     let mut flags = String::new();
     if args.size == draw::Size::Small && args.plan.is_none() {
         flags.push_str(" --small");
+    }
+    if let Some(members) = args.members.filter(|_| args.plan.is_none()) {
+        flags.push_str(&format!(" --members {members}"));
     }
     if let Some(name) = &args.mutant {
         flags.push_str(&format!(" --mutant {name}"));

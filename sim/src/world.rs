@@ -2,6 +2,7 @@
 //! then all is whole again, and what was promised must hold.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -88,7 +89,7 @@ impl World {
         let square = Square::default();
         let around = Surroundings {
             net: net.clone(),
-            server: address(0),
+            servers: Arc::new((0..config.members).map(address).collect()),
             trace: trace.clone(),
             witness,
             square,
@@ -216,7 +217,7 @@ fn machine(
     chance: &Chance,
     marks: &Marks,
     trace: &Trace,
-    ended: std::sync::Arc<dyn Fn(&gomer_core::store::StoreFault) + Send + Sync>,
+    ended: Arc<dyn Fn(&gomer_core::store::StoreFault) + Send + Sync>,
 ) -> Machine {
     let name = member_name(member);
     let disk = Disk::new(name.clone(), config.shards + 1, trace.clone(), marks.clone(), chance.clone());
@@ -229,6 +230,7 @@ fn machine(
         config: config.clone(),
         ring: ring(config, member, address),
         process: Default::default(),
+        running: Default::default(),
         ended,
         name,
     }

@@ -1,10 +1,12 @@
 //! The members' processes: killed, dying at an effect of their own, paused, and started again, as a supervisor
 //! of services does it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use gomer_core::store::StoreFault;
+use madsim::net::NetSim;
 use madsim::runtime::{Handle, NodeHandle};
 use tokio::sync::mpsc;
 
@@ -27,6 +29,8 @@ pub struct Crew {
     /// Which process is to be started again when: member, how often it had ended, when.
     restarts: mpsc::UnboundedSender<(usize, u64, Duration)>,
     rolled_back: Arc<Mutex<Vec<(Duration, Duration)>>>,
+    /// How many faults stop what one sends to another.
+    cuts: Arc<Mutex<BTreeMap<(u32, u32), u32>>>,
 }
 
 struct Unit {
@@ -57,7 +61,14 @@ impl Crew {
             }));
             units.push(Unit { machine, node: Arc::default() });
         }
-        let crew = Crew { units: Arc::new(units), trace, marks, restarts, rolled_back: Arc::default() };
+        let crew = Crew {
+            units: Arc::new(units),
+            trace,
+            marks,
+            restarts,
+            rolled_back: Arc::default(),
+            cuts: Arc::default(),
+        };
         let _ = this.set(crew.clone());
         for unit in crew.units.iter() {
             let _ = unit.node.set(unit.machine.start());
@@ -123,8 +134,26 @@ impl Crew {
         self.start_again(member, down);
     }
 
+    /// Stops what one member sends to another, or lets it through if nothing else stops it.
+    pub fn cut(&self, from: u32, to: u32, cut: bool) {
+        let mut cuts = self.cuts.lock().expect(UNPOISONED);
+        let count = cuts.entry((from, to)).or_default();
+        *count = if cut { *count + 1 } else { count.saturating_sub(1) };
+        let (net, from, to) = (NetSim::current(), self.node(from), self.node(to));
+        if *count > 0 {
+            self.marks.hit("members cut off from each other");
+            net.clog_link(from, to);
+        } else {
+            net.unclog_link(from, to);
+        }
+    }
+
     /// Ends everything that is wrong. With `cut_power`, by turning all off and on once more.
     pub fn heal(&self, cut_power: bool) {
+        for ((from, to), count) in self.cuts.lock().expect(UNPOISONED).iter_mut() {
+            *count = 0;
+            NetSim::current().unclog_link(self.node(*from), self.node(*to));
+        }
         for member in 0..self.units.len() as u32 {
             let disk = self.disk(member);
             self.resume(member);
@@ -167,6 +196,7 @@ impl Crew {
         let unit = self.unit(member);
         let mut process = unit.machine.process.lock().expect(UNPOISONED);
         *process = Process { up: false, serves: false, ends: process.ends + 1 };
+        *unit.machine.running.lock().expect(UNPOISONED) = None;
         self.trace.note(&unit.machine.name, kind, why);
         // The simulator drops the tasks of a dead process instead of polling them once more.
         Handle::current().kill(self.node(member));

@@ -140,6 +140,7 @@ impl Nemesis {
                 self.net
                     .change(link, |line| line.half_open = if turn == Turn::Begin { per_million } else { 0 });
             }
+            What::PeerCut { from, to } => self.crew.cut(from, to, turn == Turn::Begin),
             What::Cut { link, to, from } => self.cut(link, to, from, turn == Turn::Begin),
             What::Flap { link, .. } => match turn {
                 Turn::Begin => {}

@@ -1,7 +1,8 @@
-//! An HTTP client over a link: what stands between a phone and the front.
+//! An HTTP client over links: what stands between a phone and the fronts of the members.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -16,13 +17,38 @@ use crate::plan::Link;
 
 type Connection = SendRequest<Full<Bytes>>;
 
-/// A client of one server. Keeps connections open and uses them again. Cheap to clone.
+/// A client of a cluster: of one member, until that does not answer or somebody else is met. Keeps connections open
+/// and uses them again. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Client {
     net: Net,
-    link: Link,
-    server: SocketAddr,
-    idle: Arc<Mutex<Vec<Connection>>>,
+    person: u32,
+    servers: Arc<Vec<SocketAddr>>,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    /// The member that is asked.
+    member: u32,
+    idle: BTreeMap<u32, Vec<Connection>>,
+}
+
+/// How often a client goes to another member for no reason, in a million requests: its balancer does.
+const ROAMS: u32 = 50_000;
+
+/// A request under way. Dropped before it was answered, it has failed or lasted too long: the next is another member's.
+struct Underway<'a> {
+    client: &'a Client,
+    member: u32,
+    answered: bool,
+}
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.client.leave(self.member);
+        }
+    }
 }
 
 /// What the server said.
@@ -43,9 +69,10 @@ impl Answer {
 }
 
 impl Client {
-    /// A client without connections.
-    pub fn new(net: Net, link: Link, server: SocketAddr) -> Client {
-        Client { net, link, server, idle: Arc::default() }
+    /// A client of these members, without connections.
+    pub fn new(net: Net, person: u32, servers: Arc<Vec<SocketAddr>>) -> Client {
+        let member = person % servers.len() as u32;
+        Client { net, person, servers, state: Arc::new(Mutex::new(State { member, idle: BTreeMap::new() })) }
     }
 
     /// Sends one request and reads the answer to its end. Never tries twice: after a failure the outcome is
@@ -64,26 +91,54 @@ impl Client {
             map.insert(*name, HeaderValue::from_str(value)?);
         }
         let request = request.body(Full::new(Bytes::from(body)))?;
-        let mut connection = match self.kept() {
+        let member = self.member();
+        let mut underway = Underway { client: self, member, answered: false };
+        let mut connection = match self.kept(member) {
             Some(connection) => connection,
-            None => self.connect().await?,
+            None => self.connect(member).await?,
         };
         connection.ready().await?;
         let (head, body) = connection.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
-        self.idle.lock().expect(UNPOISONED).push(connection);
+        self.lock().idle.entry(member).or_default().push(connection);
+        // A member that has no majority says so, and another one may have.
+        underway.answered = !head.status.is_server_error();
+        drop(underway);
         let body = String::from_utf8(body.into()).unwrap_or_default();
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
     }
 
-    fn kept(&self) -> Option<Connection> {
-        let mut idle = self.idle.lock().expect(UNPOISONED);
+    /// Whom to ask.
+    fn member(&self) -> u32 {
+        let member = self.lock().member;
+        if self.servers.len() > 1 && self.net.chance.per_million(&format!("p{} roams", self.person), ROAMS) {
+            self.leave(member);
+        }
+        self.lock().member
+    }
+
+    /// From here on the member after this one is asked, if this one was.
+    fn leave(&self, member: u32) {
+        let mut state = self.lock();
+        if state.member == member {
+            state.member = (member + 1) % self.servers.len() as u32;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect(UNPOISONED)
+    }
+
+    fn kept(&self, member: u32) -> Option<Connection> {
+        let mut state = self.lock();
+        let idle = state.idle.entry(member).or_default();
         idle.retain(|connection| !connection.is_closed());
         idle.pop()
     }
 
-    async fn connect(&self) -> Result<Connection> {
-        let stream = self.net.connect(self.link, self.server).await?;
+    async fn connect(&self, member: u32) -> Result<Connection> {
+        let link = Link { person: self.person, member };
+        let stream = self.net.connect(link, self.servers[member as usize]).await?;
         let (connection, driver) = http1::handshake(TokioIo::new(stream)).await?;
         // Ends with the connection, and an error of it is one of the request's.
         tokio::spawn(driver);

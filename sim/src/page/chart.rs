@@ -151,7 +151,7 @@ fn faults(drawing: &mut Drawing, plan: &Plan, y: f64, is_here: impl Fn(&What) ->
     for Fault { at_ms, for_ms, what } in &plan.faults {
         let (class, row) = match what {
             _ if !is_here(what) => continue,
-            What::Cut { .. } | What::Flap { .. } => ("cut", 0.0),
+            What::Cut { .. } | What::Flap { .. } | What::PeerCut { .. } => ("cut", 0.0),
             What::Delay { .. } | What::Lossy { .. } | What::Reset { .. } | What::HalfOpen { .. } => {
                 ("linkfault", 34.0)
             }

@@ -69,7 +69,7 @@ const LEGEND: &str = "<p class=legend><span><i class=up></i>the process runs</sp
     <span><i class=down></i>it is down</span><span><i class=paused></i>it is paused</span>\
     <span><i class=diskfault></i>its disk is slow, stuck, full or rotten</span>\
     <span><i class=clockfault></i>its clock is off</span>\
-    <span><i class=cut></i>the phone cannot reach the member</span>\
+    <span><i class=cut></i>the phone, or another member, cannot be reached</span>\
     <span><i class=linkfault></i>the link delays, loses or resets</span>\
     <span><i class=write></i>somebody writes</span><span><i class=lost></i>a request without a reply</span></p>";
 

@@ -19,14 +19,16 @@ pub enum Size {
     Small,
 }
 
-/// The plan of a seed.
-pub fn plan(seed: u64, size: Size) -> Plan {
-    let config = config(&mut stream(seed, "config"), size);
+/// The plan of a seed. `members`: instead of as many as the seed says.
+pub fn plan(seed: u64, size: Size, members: Option<u32>) -> Plan {
+    let mut config = config(&mut stream(seed, "config"), size);
+    config.members = members.unwrap_or_else(|| self::members(&mut stream(seed, "members"), size));
     let mut faults = Vec::new();
     process(&mut Draw::new(seed, "process", &config, &mut faults));
     disk(&mut Draw::new(seed, "disk", &config, &mut faults));
     clock(&mut Draw::new(seed, "clock", &config, &mut faults));
     net(&mut Draw::new(seed, "net", &config, &mut faults));
+    peers(&mut Draw::new(seed, "peers", &config, &mut faults));
     // Stable: faults of the same moment stay in the order of their streams.
     faults.sort_by_key(|fault| fault.at_ms);
     let operations = operations(&mut stream(seed, "workload"), &config, size);
@@ -35,6 +37,13 @@ pub fn plan(seed: u64, size: Size) -> Plan {
 
 fn stream(seed: u64, kind: &str) -> Rng {
     Rng::new(hash(seed, kind))
+}
+
+/// How many members there are: a cluster takes three times the time of a member that is alone, so small plans, which are
+/// there for their number, seldom have one.
+fn members(rng: &mut Rng, size: Size) -> u32 {
+    let one_in = if size == Size::Small { 16 } else { 3 };
+    if rng.below(one_in) == 0 { 3 } else { 1 }
 }
 
 fn config(rng: &mut Rng, size: Size) -> Config {
@@ -197,7 +206,10 @@ fn disk(draw: &mut Draw<'_>) {
     if draw.present(10) {
         let (at, member, long, down_ms) =
             (draw.moment(), draw.member(), draw.scale(500, 30_000), draw.scale(20, 4_000));
-        draw.add(at, long, What::RolledBack { member, down_ms });
+        // Of several members one would be told that its disk is old, and stay away until somebody mends it.
+        if draw.config.members == 1 {
+            draw.add(at, long, What::RolledBack { member, down_ms });
+        }
     }
 }
 
@@ -281,6 +293,40 @@ fn net(draw: &mut Draw<'_>) {
     }
 }
 
+/// What goes wrong between members.
+fn peers(draw: &mut Draw<'_>) {
+    let members = draw.config.members;
+    if members < 2 {
+        return;
+    }
+    if draw.present(60) {
+        for _ in 0..draw.between(1, 8) {
+            let (at, from, long) = (draw.moment(), draw.member(), draw.scale(100, 20_000));
+            let to = (from + 1 + draw.rng.below(u64::from(members - 1)) as u32) % members;
+            draw.add(at, long, What::PeerCut { from, to });
+            if draw.present(50) {
+                draw.add(at, long, What::PeerCut { from: to, to: from });
+            }
+        }
+    }
+    if draw.present(40) {
+        // One member alone: it hears nobody, or nobody hears it, or both.
+        for _ in 0..draw.between(1, 3) {
+            let (at, one, long) = (draw.moment(), draw.member(), draw.scale(500, 20_000));
+            let (hears, is_heard) =
+                [(false, false), (false, false), (true, false), (false, true)][draw.rng.below(4) as usize];
+            for other in (0..members).filter(|other| *other != one) {
+                if !hears {
+                    draw.add(at, long, What::PeerCut { from: other, to: one });
+                }
+                if !is_heard {
+                    draw.add(at, long, What::PeerCut { from: one, to: other });
+                }
+            }
+        }
+    }
+}
+
 fn operations(rng: &mut Rng, config: &Config, size: Size) -> Vec<Operation> {
     let count = if size == Size::Small { 400 } else { 2_000 };
     let calls = calls(rng);
@@ -357,6 +403,7 @@ mod tests {
 
     #[test]
     fn a_seed_has_one_plan() {
+        let plan = |seed, size| plan(seed, size, None);
         assert_eq!(plan(7, Size::Default), plan(7, Size::Default));
         assert_ne!(plan(7, Size::Default).faults, plan(8, Size::Default).faults);
         assert_eq!(plan(7, Size::Small).operations.len(), 400);
@@ -364,14 +411,30 @@ mod tests {
     }
 
     #[test]
+    fn some_plans_have_three_members_and_people_do_the_same_all_the_same() {
+        let clusters = |size| (0..1_000).filter(|&seed| plan(seed, size, None).config.members == 3).count();
+        assert!((280..390).contains(&clusters(Size::Default)));
+        assert!((40..90).contains(&clusters(Size::Small)));
+        for seed in 0..50 {
+            let (one, three) = (plan(seed, Size::Small, Some(1)), plan(seed, Size::Small, Some(3)));
+            assert_eq!(one.operations, three.operations);
+            assert_eq!(Config { members: 3, ..one.config }, three.config);
+            // A cluster whose member has an older disk needs somebody who mends it.
+            assert!(three.faults.iter().all(|fault| fault.what.class() != "rolled-back"));
+            assert!(one.faults.iter().all(|fault| fault.what.class() != "peer-cut"));
+        }
+    }
+
+    #[test]
     fn every_class_comes_and_none_always() {
         let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
         for seed in 0..1_000 {
+            let members = Some(1 + seed as u32 % 2 * 2);
             let classes: std::collections::BTreeSet<_> =
-                plan(seed, Size::Small).faults.iter().map(|fault| fault.what.class()).collect();
+                plan(seed, Size::Small, members).faults.iter().map(|fault| fault.what.class()).collect();
             classes.into_iter().for_each(|class| *seen.entry(class).or_default() += 1);
         }
-        assert_eq!(seen.len(), 23, "{seen:?}");
+        assert_eq!(seen.len(), 24, "{seen:?}");
         for (class, runs) in seen {
             assert!((40..850).contains(&runs), "{class} in {runs} of 1,000");
         }
@@ -380,7 +443,7 @@ mod tests {
     #[test]
     fn all_is_in_order_and_begins_while_it_hurts() {
         for seed in 0..200 {
-            let plan = plan(seed, Size::Small);
+            let plan = plan(seed, Size::Small, Some(1 + seed as u32 % 3));
             assert!(plan.faults.is_sorted_by_key(|fault| fault.at_ms));
             assert!(plan.operations.is_sorted_by_key(|operation| operation.at_ms));
             let late = plan.faults.iter().find(|fault| fault.at_ms > plan.config.hurt_ms + 5_000);

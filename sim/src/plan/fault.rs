@@ -61,9 +61,11 @@ pub enum What {
     Cut { link: Link, to: bool, from: bool },
     /// Cut and whole by turns.
     Flap { link: Link, each_ms: u64 },
+    /// Nothing of what a member sends arrives at another one. Both ways are two of these.
+    PeerCut { from: u32, to: u32 },
 }
 
-/// Between whom. A member's links to other members come when members replicate.
+/// Between whom. Links between members have no more than cuts: see [`What::PeerCut`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Link {
@@ -128,6 +130,7 @@ impl What {
             What::HalfOpen { .. } => "half-open",
             What::Cut { .. } => "cut",
             What::Flap { .. } => "flap",
+            What::PeerCut { .. } => "peer-cut",
         }
     }
 
@@ -147,6 +150,8 @@ impl What {
             | What::Skew { member, .. }
             | What::Drift { member, .. }
             | What::Step { member, .. } => Some(member),
+            // Where it is sent.
+            What::PeerCut { from, .. } => Some(from),
             What::PhoneSkew { .. }
             | What::Delay { .. }
             | What::Lossy { .. }
@@ -178,6 +183,10 @@ impl What {
             What::PhoneSkew { person, .. } => person,
             _ => link.map_or(0, |link| link.person),
         };
-        member < config.members && person < config.people
+        let peer = match *self {
+            What::PeerCut { from, to } => to < config.members && to != from,
+            _ => true,
+        };
+        member < config.members && person < config.people && peer
     }
 }

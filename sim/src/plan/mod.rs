@@ -119,21 +119,21 @@ mod tests {
     #[test]
     fn what_is_saved_is_read_again() {
         for seed in 0..200 {
-            let plan = draw::plan(seed, Size::Default);
+            let plan = draw::plan(seed, Size::Default, None);
             assert_eq!(Plan::parse(&plan.text()), Ok(plan));
         }
     }
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        let plan = draw::plan(1, Size::Small);
+        let plan = draw::plan(1, Size::Small, Some(1));
         let with = |change: fn(&mut Plan)| {
             let mut plan = plan.clone();
             change(&mut plan);
             Plan::parse(&plan.text())
         };
         assert!(with(|_| ()).is_ok());
-        let wrong: [fn(&mut Plan); 7] = [
+        let wrong: [fn(&mut Plan); 9] = [
             |plan| plan.config.members = 0,
             |plan| plan.config.members = 6,
             |plan| plan.config.partitions = 12,
@@ -141,6 +141,8 @@ mod tests {
             |plan| plan.config.people = 0,
             |plan| plan.operations[0].person = 99,
             |plan| plan.faults.push(Fault { at_ms: 0, for_ms: 1, what: What::Pause { member: 1 } }),
+            |plan| plan.faults.push(Fault { at_ms: 0, for_ms: 1, what: What::PeerCut { from: 0, to: 0 } }),
+            |plan| plan.faults.push(Fault { at_ms: 0, for_ms: 1, what: What::PeerCut { from: 0, to: 1 } }),
         ];
         for change in wrong {
             assert!(with(change).is_err());
