@@ -101,8 +101,8 @@ impl Client {
         let (head, body) = connection.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
         self.lock().idle.entry(member).or_default().push(connection);
-        // A member that has no majority says so, and another one may have.
-        underway.answered = !head.status.is_server_error();
+        // A member that has no majority says so, and another one may have. Not everybody tries.
+        underway.answered = !head.status.is_server_error() || self.is_patient();
         drop(underway);
         let body = String::from_utf8(body.into()).unwrap_or_default();
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
@@ -115,6 +115,11 @@ impl Client {
             self.leave(member);
         }
         self.lock().member
+    }
+
+    /// Whether who is refused stays: whoever is cut off with a member that once led sees what that one believes.
+    fn is_patient(&self) -> bool {
+        self.person % 2 == 1
     }
 
     /// From here on the member after this one is asked, if this one was.

@@ -127,7 +127,7 @@ mod tests {
             line(1_600, "p1", "lost", "no reply"),
             line(20_100, "run", "heal", ""),
         ];
-        let page = draw(&plan(3, Size::Small), &lines, &verdict(None));
+        let page = draw(&plan(3, Size::Small, Some(1)), &lines, &verdict(None));
         for part in
             ["seed 3", "class=up", "class=down", "healed", "killed at an effect", "class=write", "class=lost"]
         {
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn what_was_broken_is_said_and_escaped() {
         let violation = Violation { invariant: "a < b".to_owned(), detail: "<b>&'\"".to_owned() };
-        let page = draw(&plan(3, Size::Small), &[], &verdict(Some(violation)));
+        let page = draw(&plan(3, Size::Small, Some(1)), &[], &verdict(Some(violation)));
         assert!(page.contains("a &lt; b"));
         assert!(page.contains("&lt;b&gt;&amp;&#39;&quot;"));
         assert!(page.contains("class=violation"));
