@@ -47,6 +47,14 @@ pub enum Mutant {
     RefusalUntyped,
     /// That something may no longer be read is not told to those who have it.
     ScopeDropLost,
+    /// Neither a vote nor its term is on disk.
+    VoteForgotten,
+    /// A leader applies and answers what only it has on disk.
+    AcknowledgeBeforeMajority,
+    /// A follower applies what it has on disk, whether a majority has it or not.
+    FollowerAppliesUncommitted,
+    /// A follower leaves out a command now and then, and nobody compares what replicas' rows sum to.
+    DigestNotCompared,
 }
 
 /// Which of them a process has: none, or one. No more than a word, in a build that can have one at all.

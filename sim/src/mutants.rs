@@ -16,12 +16,18 @@ pub struct Known {
     pub does: &'static str,
     /// The checks of which one must find it: the first that speaks is the one that counts.
     pub found_by: &'static [&'static str],
+    /// How many members it takes.
+    pub members: u32,
     /// A small plan that shows it.
     pub seed: u64,
 }
 
 /// What compares phones with each other; see [`crate::checks`].
 const NEW_PHONE: &str = "a new phone sees what an old one sees";
+/// What compares members with each other; see there too.
+const REPLICAS: &str = "replicas have the same rows";
+/// What a run ends with in which phones wait for ever; see [`crate::world`].
+const CONVERGES: &str = "converges after healing";
 
 /// All of them.
 pub const ALL: &[Known] = &[
@@ -30,6 +36,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::AcknowledgeBeforeSync,
         does: "Writes are answered before they are on disk.",
         found_by: &["linearizable"],
+        members: 1,
         seed: 2,
     },
     Known {
@@ -37,6 +44,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::ApplyReadsClock,
         does: "What is applied is stamped with the time at which it is applied, also when it is replayed.",
         found_by: &["revisions", "folded", "linearizable"],
+        members: 1,
         seed: 1,
     },
     Known {
@@ -44,6 +52,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::OperationForgotten,
         does: "The reply to an operation is not kept, so that a retry is a new operation.",
         found_by: &["once", "apart"],
+        members: 1,
         seed: 1,
     },
     Known {
@@ -51,6 +60,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::OtherBodyAccepted,
         does: "An operation id may come again with another body.",
         found_by: &["apart", "once"],
+        members: 1,
         seed: 3,
     },
     Known {
@@ -58,6 +68,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::ConditionIgnored,
         does: "The condition on a revision is not looked at.",
         found_by: &["linearizable"],
+        members: 1,
         seed: 28,
     },
     Known {
@@ -65,6 +76,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::CursorOffByOne,
         does: "A page of changes that is cut is followed by one that begins a position too late.",
         found_by: &["folded"],
+        members: 1,
         seed: 4,
     },
     Known {
@@ -72,6 +84,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::ReadAcrossPositions,
         does: "A page of changes has rows as of one position, and says that it is of the next.",
         found_by: &["folded"],
+        members: 1,
         seed: 1,
     },
     Known {
@@ -79,6 +92,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::ChannelPositionApart,
         does: "How far a channel is applied is now and then not saved with what was applied.",
         found_by: &["counts"],
+        members: 1,
         seed: 2,
     },
     Known {
@@ -86,6 +100,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::StepLost,
         does: "A step to another root is now and then left out.",
         found_by: &["counts", "fan-out"],
+        members: 1,
         seed: 1,
     },
     Known {
@@ -93,6 +108,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::FanOutShort,
         does: "A fan-out leaves out the last of those whom it is for.",
         found_by: &["fan-out"],
+        members: 1,
         seed: 1,
     },
     Known {
@@ -100,6 +116,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::AppLeftOut,
         does: "The app is left out of the key of a name.",
         found_by: &["names"],
+        members: 1,
         seed: 7,
     },
     Known {
@@ -107,6 +124,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::DeletedStillShown,
         does: "A deletion is acknowledged and not done.",
         found_by: &["deleted"],
+        members: 1,
         seed: 2,
     },
     Known {
@@ -114,6 +132,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::BlockedStillShown,
         does: "A block hides nobody.",
         found_by: &["blocked"],
+        members: 1,
         seed: 1,
     },
     Known {
@@ -121,6 +140,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::PrivateLeaked,
         does: "For whom a post is does not matter.",
         found_by: &["audience"],
+        members: 1,
         seed: 1,
     },
     Known {
@@ -128,6 +148,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::EraBeginsLate,
         does: "An era begins with the command that names it, not with the term whose leader names it.",
         found_by: &[NEW_PHONE, "folded"],
+        members: 1,
         seed: 97,
     },
     Known {
@@ -135,6 +156,7 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::RefusalUntyped,
         does: "Who calls too often is told that something broke.",
         found_by: &["typed"],
+        members: 1,
         seed: 1,
     },
     Known {
@@ -142,7 +164,40 @@ pub const ALL: &[Known] = &[
         mutant: Mutant::ScopeDropLost,
         does: "That something may no longer be read is not told to those who have it.",
         found_by: &["folded"],
+        members: 1,
         seed: 1,
+    },
+    Known {
+        name: "vote-forgotten",
+        mutant: Mutant::VoteForgotten,
+        does: "Neither a vote nor its term is on disk.",
+        found_by: &["linearizable", REPLICAS, CONVERGES],
+        members: 3,
+        seed: 2,
+    },
+    Known {
+        name: "acknowledge-before-majority",
+        mutant: Mutant::AcknowledgeBeforeMajority,
+        does: "A leader applies and answers what only it has on disk.",
+        found_by: &["linearizable", REPLICAS],
+        members: 3,
+        seed: 15,
+    },
+    Known {
+        name: "follower-applies-uncommitted",
+        mutant: Mutant::FollowerAppliesUncommitted,
+        does: "A follower applies what it has on disk, whether a majority has it or not.",
+        found_by: &[REPLICAS],
+        members: 3,
+        seed: 3,
+    },
+    Known {
+        name: "digest-not-compared",
+        mutant: Mutant::DigestNotCompared,
+        does: "A follower leaves out a command now and then, and nobody compares what replicas' rows sum to.",
+        found_by: &[REPLICAS],
+        members: 3,
+        seed: 6,
     },
 ];
 
@@ -167,7 +222,7 @@ mod tests {
             assert!(!known.found_by.is_empty(), "{}", known.name);
             for promise in known.found_by {
                 let is_promise = invariants::ALL.iter().any(|known| known.name == *promise);
-                assert!(is_promise || *promise == NEW_PHONE, "{promise}");
+                assert!(is_promise || [NEW_PHONE, REPLICAS, CONVERGES].contains(promise), "{promise}");
             }
         }
         assert!(named("none").is_none());

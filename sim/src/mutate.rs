@@ -60,6 +60,7 @@ fn prove(args: &Args, known: &Known) -> Result<bool, String> {
         seeds,
         mutant: Some(known.name.to_owned()),
         size: Size::Small,
+        members: Some(known.members),
         ..args.clone()
     };
     let mut search = Search::default();
@@ -134,13 +135,14 @@ pub fn table() -> String {
         "\n## What is wrong on purpose\n\n\
          Each is a branch in the program's own code that only the simulator's build has. `cargo sim mutants` runs each on\n\
          small plans until a check speaks; it must be one of those named here, within the first 100 seeds. `cargo verify`\n\
-         runs the seed that is known to show it: `cargo sim --small --seed SEED --mutant NAME`.\n\n\
-         | bug | what goes wrong | found by | seed |\n|---|---|---|---|\n",
+         runs the seed that is known to show it: `cargo sim --small --members MEMBERS --seed SEED --mutant NAME`.\n\n\
+         | bug | what goes wrong | found by | members | seed |\n|---|---|---|---|---|\n",
     );
     for known in mutants::ALL {
         let found_by: Vec<String> = known.found_by.iter().map(|name| format!("`{name}`")).collect();
         let found_by = found_by.join(" or ");
-        writeln!(page, "| `{}` | {} | {found_by} | {} |", known.name, known.does, known.seed).expect(TEXT);
+        let Known { name, does, members, seed, .. } = known;
+        writeln!(page, "| `{name}` | {does} | {found_by} | {members} | {seed} |").expect(TEXT);
     }
     page
 }

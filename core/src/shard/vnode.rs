@@ -142,6 +142,7 @@ impl Vnode {
             replicas: stored.unwrap_or_else(|| Replicas::of(applied.voters.clone())),
             seed: rng.next_u64(),
             priority: i64::from(set.preferred),
+            mutants,
         };
         let mut group = Group::open(log, group_id(partition), &applied, config)?;
         if ingest.is_some() {

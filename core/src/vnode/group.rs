@@ -13,6 +13,7 @@ use raft::StateRole;
 use raft::prelude::{ConfState, Config, HardState, Message, MessageType, RawNode};
 
 use crate::fault::Fault;
+use crate::mutant::Mutants;
 use crate::rng::Rng;
 use crate::rows::applied::Applied;
 use crate::rows::replicas::Replicas;
@@ -56,6 +57,7 @@ pub struct Group {
     handed_over: u64,
     /// There are no rows to lead with: this replica stands for no election.
     stateless: bool,
+    mutants: Mutants,
 }
 
 /// How a group is opened.
@@ -68,6 +70,8 @@ pub struct GroupConfig {
     pub seed: u64,
     /// Who of two with equal logs gets the vote: higher is preferred.
     pub priority: i64,
+    /// Deliberate bugs: none, outside of the simulator.
+    pub mutants: Mutants,
 }
 
 /// Why a message was not taken. The sender notices as if it had been lost.
@@ -129,6 +133,7 @@ impl Group {
             lease: Lease::default(),
             handed_over: 0,
             stateless: false,
+            mutants: config.mutants,
         };
         group.repeatable();
         Ok(group)

@@ -4,7 +4,13 @@ use crate::store::map::MapLog;
 use crate::time::Now;
 
 fn open(priority: i64) -> Group {
-    let config = GroupConfig { peer: 1, replicas: Replicas::of(vec![1, 2, 3]), seed: 7, priority };
+    let config = GroupConfig {
+        peer: 1,
+        replicas: Replicas::of(vec![1, 2, 3]),
+        seed: 7,
+        priority,
+        mutants: Mutants::NONE,
+    };
     Group::open(&mut MapLog::new(), GroupId(1), &Applied::default(), config).unwrap()
 }
 

@@ -21,6 +21,9 @@ use crate::vnode::peer::PeerMessages;
 
 use super::{Leadership, Lost, SWEEP_PAGE_EVERY, Vnode};
 
+/// One in so many commands is left out by a follower that has this deliberate bug.
+const LEFT_OUT: u64 = 16;
+
 impl Vnode {
     /// Adds what must be written to the turn's batch. Also returns messages to other replicas that need
     /// nothing on disk.
@@ -122,6 +125,14 @@ impl Vnode {
                     overruled: Vec::new(),
                     replayed: None,
                 })
+            }
+            CommittedKind::Command(_)
+                if self.mutants.has(Mutant::DigestNotCompared)
+                    && !self.group.leads()
+                    && position.0.is_multiple_of(LEFT_OUT) =>
+            {
+                (self.applied.position, self.applied.term) = (position, entry.term);
+                Err(Fault::Unavailable)
             }
             CommittedKind::Command(data) => {
                 let mut command: Command = postcard::from_bytes(&data)

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use raft::ReadState;
 use raft::prelude::{Entry, EntryType, Message, Ready};
 
+use crate::mutant::Mutant;
 use crate::store::{Ballot, LogBatch, LogStore, StoreFault};
 use crate::time::Now;
 use crate::vnode::lease::Lease;
@@ -88,7 +89,9 @@ impl Group {
         let mut late = ready.take_persisted_messages();
         if let Some(hard) = ready.hs() {
             let ballot = Ballot { term: hard.get_term(), vote: hard.get_vote(), commit: hard.get_commit() };
-            batch.ballots.push((self.id, ballot));
+            if !self.mutants.has(Mutant::VoteForgotten) {
+                batch.ballots.push((self.id, ballot));
+            }
             let old = &self.node.store().hard;
             if (old.term, old.vote) != (hard.term, hard.vote) {
                 // A sole voter leads the moment it stands: it must not lead in a term it could forget.
@@ -111,6 +114,14 @@ impl Group {
         let Pending { mut ready, mut committed, mut late } = pending;
         let reads = ready.take_read_states();
         let mut light = self.node.advance_append(ready);
+        let hasty = match self.leads() {
+            true => self.mutants.has(Mutant::AcknowledgeBeforeMajority),
+            false => self.mutants.has(Mutant::FollowerAppliesUncommitted),
+        };
+        if hasty {
+            let log = &mut self.node.raft.raft_log;
+            log.commit_to(log.persisted.max(log.committed));
+        }
         if let Some(commit) = light.commit_index() {
             self.node.mut_store().hard.set_commit(commit);
         }
