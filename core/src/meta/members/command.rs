@@ -104,6 +104,8 @@ pub enum Happening {
     Up(MemberId),
     /// A staged change was dropped, because its member has left.
     Dropped(Change),
+    /// A move was done that changes what the staged changes would lose.
+    Landed(Move),
 }
 
 impl fmt::Display for Happening {
@@ -113,6 +115,9 @@ impl fmt::Display for Happening {
             Happening::Cleared => f.write_str("the staged changes were cleared"),
             Happening::Committed(plan) => write!(f, "plan {plan} was committed"),
             Happening::Up(member) => write!(f, "member {} came back", member.0),
+            Happening::Landed(done) => {
+                write!(f, "a replica of partition {} moved, and other rows would be lost", done.partition.0)
+            }
             Happening::Dropped(change) => write!(f, "`{change}` was dropped, because the member has left"),
         }
     }

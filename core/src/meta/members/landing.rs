@@ -24,12 +24,17 @@ impl Membership {
         if !self.moves().contains(&done) {
             return if self.is_done(done) { Ok(Outcome::Unchanged) } else { Err(Refusal::NoSuchMove) };
         }
+        let losses = self.losses();
         let mut set = self.ring.holders(done.partition).to_vec();
         set.retain(|holder| Some(*holder) != done.from);
         set.extend(done.to);
         self.ring.set(done.partition, &set);
         self.generation += 1;
         self.arrange();
+        // Nobody has agreed to lose what a plan did not name.
+        if self.losses() != losses {
+            self.happened(Happening::Landed(done));
+        }
         Ok(Outcome::Done)
     }
 

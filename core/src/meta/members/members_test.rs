@@ -411,6 +411,26 @@ fn moves_land_one_by_one_and_do_not_change_a_plan() {
     cluster.land_all();
 }
 
+/// Found by the sequences: a replica came to a member that was about to be forced out, the last other one was given up, and the
+/// commit lost a partition that the plan had not named.
+#[test]
+fn a_move_that_changes_what_would_be_lost_makes_a_plan_void() {
+    let mut cluster = cluster(1);
+    cluster.staged(join(2)).unwrap();
+    cluster.staged(Change::Leave(m(1))).unwrap();
+    cluster.commit_plan();
+    cluster.staged(join(3)).unwrap();
+    cluster.staged(Change::ForceRemove(m(2))).unwrap();
+    let plan = cluster.plan().unwrap();
+    assert_eq!((&plan.lost, &plan.at_risk), (&vec![], &vec![]), "the first has everything still");
+    let commit = cluster.propose(plan.id).unwrap();
+    let done = cluster.moves()[0];
+    cluster.told(&Command::Landed { since: cluster.target_generation, done }).unwrap();
+    let landed = Event { revision: plan.id.revision + 1, what: Happening::Landed(done) };
+    assert_eq!(cluster.told(&commit), Err(Refusal::PlanChanged { since: vec![landed], earlier: false }));
+    assert_eq!(cluster.plan().unwrap().lost, [done.partition]);
+}
+
 #[test]
 fn a_forced_change_is_dropped_when_its_member_has_left_by_itself() {
     let mut cluster = cluster(4);

@@ -50,6 +50,13 @@ pub struct Plan {
     pub after: Balance,
 }
 
+/// What forced changes cost, as [`Plan`] says it.
+#[derive(PartialEq, Eq)]
+pub(super) struct Losses {
+    lost: Vec<Partition>,
+    at_risk: Vec<Partition>,
+}
+
 impl Membership {
     /// What would come of the staged changes.
     pub fn plan(&self) -> Result<Plan, Refusal> {
@@ -62,16 +69,7 @@ impl Membership {
         if self.staged.is_empty() && target == self.target {
             return Err(Refusal::NothingStaged);
         }
-        let left = self.left();
-        let broken = |kept: &dyn Fn(usize, usize) -> bool| {
-            let broken = |(partition, held): (Partition, &[MemberId])| {
-                let kept = kept(left.holders(partition).len(), held.len());
-                (!held.is_empty() && !kept).then_some(partition)
-            };
-            self.ring.sets().filter_map(broken).collect::<Vec<_>>()
-        };
-        let lost = broken(&|left, _| left > 0);
-        let at_risk = broken(&|left, held| 2 * left > held);
+        let Losses { lost, at_risk } = self.losses();
         Ok(Plan {
             id: self.name(&target),
             changes: self.staged.clone(),
@@ -83,6 +81,19 @@ impl Membership {
             after: Balance::of(&target, &members, self.replicas()),
             target,
         })
+    }
+
+    /// What the forced changes among the staged ones would cost now.
+    pub(super) fn losses(&self) -> Losses {
+        let left = self.left();
+        let broken = |kept: &dyn Fn(usize, usize) -> bool| {
+            let broken = |(partition, held): (Partition, &[MemberId])| {
+                let kept = kept(left.holders(partition).len(), held.len());
+                (!held.is_empty() && !kept).then_some(partition)
+            };
+            self.ring.sets().filter_map(broken).collect()
+        };
+        Losses { lost: broken(&|left, _| left > 0), at_risk: broken(&|left, held| 2 * left > held) }
     }
 
     /// The command that commits the plan of this name, if that is the plan now.
