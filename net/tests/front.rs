@@ -386,6 +386,9 @@ async fn requests_over_the_budget_are_busy_at_once() {
     let mut second = front.connect().await;
     second.write_all(GET.as_bytes()).await.unwrap();
     assert!(until(&mut second, "refused: Busy").await.starts_with("HTTP/1.1 503"));
+    // What asks whether the process lives is told so: it was 503, and a busy server looked like a dead one.
+    second.write_all(b"GET /probe HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    assert!(until(&mut second, "GET /probe").await.starts_with("HTTP/1.1 200"));
     front.echo.gate.add_permits(1);
     until(&mut first, "GET /wait ").await;
     second.write_all(GET.as_bytes()).await.unwrap();

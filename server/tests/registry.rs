@@ -4,7 +4,7 @@
 mod kit;
 
 use bytes::Bytes;
-use gomer::http::Side;
+use gomer::http::{Api, Side};
 use gomer::methods;
 use gomer::registry::{Kind, Method as Declared, Registry, Role, Scope};
 use gomer_core::id::Id;
@@ -470,7 +470,18 @@ async fn probes_say_how_the_process_is() {
     kit.host.health.drain();
     let ready = ask(&kit, kit.bare(Method::GET, "/readyz")).await.expect(503);
     assert_eq!(ready.json, json!({ "ready": false, "reasons": ["draining"] }));
+    assert_eq!(ready.header("retry-after"), Some("1"));
     ask(&kit, kit.bare(Method::POST, "/healthz")).await.problem(400, "bad-request");
+    let api = Api::new(kit.host.clone(), Side::Public);
+    for (verb, path, probe) in [
+        (Method::GET, "/healthz", true),
+        (Method::HEAD, "/readyz", true),
+        (Method::POST, "/healthz", false),
+        (Method::GET, "/v1/one/app.getInfo", false),
+        (Method::GET, "/metrics", false),
+    ] {
+        assert_eq!(api.is_probe(&verb, path), probe, "{verb} {path}");
+    }
     let api = ask(&kit, kit.bare(Method::GET, "/v1/-/system.getOpenApi")).await.expect(200);
     assert_eq!(api.text, gomer::openapi::document());
     let errors = ask(&kit, kit.bare(Method::GET, "/v1/-/system.listErrors")).await.expect(200);

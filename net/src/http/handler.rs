@@ -90,7 +90,11 @@ async fn answer<S: Service>(
         Some(permits) => permits.acquire_owned().await.ok(),
         None => None,
     };
-    let _slot = Slot::take(&shared.inflight, shared.limits.inflight_max).ok_or(Refusal::Busy)?;
+    let _slot = if shared.service.is_probe(&head.method, head.uri.path()) {
+        None
+    } else {
+        Some(Slot::take(&shared.inflight, shared.limits.inflight_max).ok_or(Refusal::Busy)?)
+    };
     *accept = websocket::asked(&head)?;
     let path = head.uri.path();
     let limit = shared.service.body_limit(&head.method, path);

@@ -34,7 +34,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// Most connections from one address; loopback and trusted proxies are exempt.
     pub connections_per_address_max: usize,
-    /// Most requests that are read and served at once in the whole process; more are `Busy`.
+    /// Most requests that are read and served at once in the whole process; more are `Busy`, but for
+    /// [`super::Service::is_probe`].
     pub inflight_max: usize,
     /// Most bytes of request bodies that are held at once in the whole process; what would be more is
     /// `Busy`. At least the largest body that the service accepts.

@@ -140,6 +140,12 @@ pub trait Service: Send + Sync + 'static {
     /// Largest body accepted for this head, in bytes; asked before any of it is read.
     fn body_limit(&self, method: &Method, path: &str) -> u64;
 
+    /// Whether a request with this head is answered at once and whatever the load: it takes no place among those of
+    /// [`super::Limits::inflight_max`]. For what asks whether the process lives.
+    fn is_probe(&self, _method: &Method, _path: &str) -> bool {
+        false
+    }
+
     /// Whether a request with this head is answered by [`Service::stream`].
     fn streams(&self, _method: &Method, _path: &str) -> bool {
         false

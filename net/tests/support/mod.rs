@@ -43,6 +43,10 @@ impl Service for Echo {
         if path == "/big" || path == "/store" { 8 * 1024 * 1024 } else { 1024 }
     }
 
+    fn is_probe(&self, _: &Method, path: &str) -> bool {
+        path == "/probe"
+    }
+
     fn streams(&self, _: &Method, path: &str) -> bool {
         path.starts_with("/store")
     }

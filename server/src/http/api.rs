@@ -20,7 +20,7 @@ use crate::host::Host;
 use crate::limits::Decision;
 use crate::problem::{Code, Problem};
 use crate::registry::method::BODY_BYTES_MAX;
-use crate::registry::{Call, Caller, Kind, Method, RawArgs, Scope, Stop, Trace};
+use crate::registry::{Call, Kind, Method, RawArgs, Scope, Stop, Trace};
 
 /// Which listener a request came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,13 +183,8 @@ impl Api {
             }
         }
         call.if_match = conditions::if_match(&request.headers)?;
-        let audit = method.audited().then(|| who(&call.caller));
         let seen = call.seen.clone();
-        let result = (method.handler)(call, args).await;
-        if let Some(who) = audit {
-            let done = result.as_ref().err().and_then(Stop::code).map_or("done", Code::name);
-            tracing::info!(target: "gomer::audit", %trace, app = %asked.app.map_or(0, |app| app.0), method = method.name, who, done);
-        }
+        let result = method.run(call, args).await;
         let rendered = match result {
             Err(Stop::Replay(rendered)) => *rendered,
             other => other?,
@@ -252,6 +247,10 @@ impl Service for Api {
                 BODY_BYTES_MAX
             }
         }
+    }
+
+    fn is_probe(&self, verb: &Verb, path: &str) -> bool {
+        matches!(*verb, Verb::GET | Verb::HEAD) && matches!(Target::of(path), Target::Health | Target::Ready)
     }
 
     fn streams(&self, verb: &Verb, path: &str) -> bool {
@@ -330,15 +329,4 @@ fn allowed(method: &Method) -> &'static str {
 
 fn verb_refused(allowed: &str) -> Problem {
     Problem::new(Code::BadRequest).detail(format!("This takes {allowed} only."))
-}
-
-fn who(caller: &Caller) -> String {
-    match caller {
-        Caller::Anonymous => "anonymous".to_owned(),
-        Caller::User { profile, .. } => profile.to_string(),
-        Caller::Server { acting_as: None } => "server".to_owned(),
-        Caller::Server { acting_as: Some(profile) } => format!("server as {profile}"),
-        Caller::Admin => "admin".to_owned(),
-        Caller::Operator => "operator".to_owned(),
-    }
 }

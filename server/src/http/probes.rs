@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gomer_net::http::{Body, Response};
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
 use crate::host::Host;
@@ -27,7 +27,8 @@ pub(super) fn ready(host: &Host) -> Response {
     let ready = reasons.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = serde_json::to_vec(&Ready { ready, reasons }).expect("plain data, which JSON can hold");
-    text(status, "application/json", body)
+    let response = text(status, "application/json", body);
+    if ready { response } else { response.with(RETRY_AFTER, HeaderValue::from_static("1")) }
 }
 
 /// All counters.

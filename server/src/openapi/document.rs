@@ -352,6 +352,9 @@ mod tests {
             if method.idempotency == Idempotency::NaturalRev {
                 expected.insert(412);
             }
+            if method.produces == EVENT_STREAM {
+                expected.insert(101);
+            }
             expected.extend(method.errors.iter().map(|code| code.status()));
             let not_modified = listed.contains(&304);
             assert!(!not_modified || method.kind == Kind::Query, "{}", method.name);

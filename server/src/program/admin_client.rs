@@ -41,7 +41,8 @@ impl AdminClient {
         Ok(AdminClient { host, token: token.to_owned() })
     }
 
-    /// Calls a method. Ends: 4 without an answer, 3 when the state refuses it (409, 412), else 1.
+    /// Calls a method. Ends: 4 without an answer, or with one that a server gave for others that it did not reach in time
+    /// (503, 504), 3 when the state refuses it (409, 412), else 1.
     pub fn call(&self, method: &str, args: &Value) -> Result<Value, End> {
         let answer = self.exchange(method, args).map_err(|error| {
             End::new(
@@ -56,11 +57,16 @@ impl AdminClient {
         if (200..300).contains(&status) {
             return Ok(json);
         }
-        let exit = if matches!(status, 409 | 412) { Exit::Refused } else { Exit::Failed };
+        let exit = match status {
+            409 | 412 => Exit::Refused,
+            503 | 504 => Exit::Unreachable,
+            _ => Exit::Failed,
+        };
         let field = |name: &str| json[name].as_str().unwrap_or_default();
         let why = match field("code") {
             "" => format!("{method} was answered with status {status}"),
-            code => format!("{method}: {code}. {} {}", field("title"), field("detail")),
+            "unauthenticated" => format!("{method}: the operator's token is not the one of {}", self.host),
+            code => format!("{method}: {code}. {}. {}", field("title"), field("detail")),
         };
         Err(End::new(exit, why.trim().to_owned()))
     }
@@ -184,9 +190,15 @@ mod tests {
                      {\"code\":\"name-taken\",\"title\":\"Taken\",\"detail\":\"Choose another.\"}";
         let end = ask(taken).unwrap_err();
         assert_eq!(end.code, Exit::Refused);
-        assert!(end.why.contains("name-taken") && end.why.contains("Choose another."), "{}", end.why);
+        assert!(end.why.contains("name-taken. Taken. Choose another."), "{}", end.why);
         let wrong = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 2\r\n\r\n{}";
         assert_eq!(ask(wrong).unwrap_err().code, Exit::Failed);
+        for late in [
+            "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 2\r\n\r\n{}",
+            "HTTP/1.1 504 Gateway Timeout\r\ncontent-length: 2\r\n\r\n{}",
+        ] {
+            assert_eq!(ask(late).unwrap_err().code, Exit::Unreachable, "{late}");
+        }
     }
 
     #[test]

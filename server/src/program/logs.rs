@@ -11,7 +11,8 @@ use super::settings::{LogFormat, Settings};
 /// Begins to log.
 pub fn start(settings: &Settings) -> Result<(), End> {
     let requests = if settings.log_requests { "info" } else { "off" };
-    let filter = format!("{},gomer::request={requests}", settings.log_level);
+    // Who did what in another's name is said at every level.
+    let filter = format!("{},gomer::audit=info,gomer::request={requests}", settings.log_level);
     let filter =
         EnvFilter::try_new(filter).map_err(|error| End::new(Exit::Usage, format!("log.level: {error}")))?;
     let json = match settings.log_format {

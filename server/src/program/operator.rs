@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::admin_client::AdminClient;
 use super::exit::{End, Exit};
 use super::reference;
+use super::sources::OPERATOR_TOKEN;
 
 /// `gomer app`.
 pub fn app_command() -> Command {
@@ -137,7 +138,7 @@ pub(super) fn show(matches: &ArgMatches, json: &Value, people: impl FnOnce() -> 
 
 pub(super) fn client(matches: &ArgMatches) -> Result<AdminClient, End> {
     let data = matches.get_one::<PathBuf>("data").expect("it has a default");
-    let token = match std::env::var("GOMER_OPERATOR_TOKEN") {
+    let token = match std::env::var(OPERATOR_TOKEN) {
         Ok(token) => token,
         Err(_) => token_in(&data.join(gomer::first_start::OPERATOR_FILE))?,
     };

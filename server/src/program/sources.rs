@@ -13,8 +13,10 @@ use super::settings::{KEYS, Key};
 
 /// The file that is read when none is named.
 const USUAL_FILE: &str = "gomer.toml";
-/// Variables that begin like ours and are not settings: they are for the tests.
-const OTHER_VARIABLES: [&str; 2] = ["GOMER_BIN", "GOMER_SIM"];
+/// Variables that begin like ours and are not settings of a server: for commands that call one, and for the tests.
+const OTHER_VARIABLES: [&str; 3] = [OPERATOR_TOKEN, "GOMER_BIN", "GOMER_SIM"];
+/// The operator's token, for the commands that call a running server.
+pub(super) const OPERATOR_TOKEN: &str = "GOMER_OPERATOR_TOKEN";
 
 /// Every setting with where it came from.
 pub struct Sources {
@@ -219,7 +221,13 @@ mod tests {
     #[test]
     fn the_first_source_that_says_something_wins() {
         let file = "drain_s = 1\nshards = 1\nlisten = \"127.0.0.1:1\"\n[log]\nlevel = \"warn\"\n";
-        let env = [("GOMER_DRAIN_S", "2"), ("GOMER_SHARDS", "2"), ("PATH", "x"), ("GOMER_BIN", "x")];
+        let env = [
+            ("GOMER_DRAIN_S", "2"),
+            ("GOMER_SHARDS", "2"),
+            ("PATH", "x"),
+            ("GOMER_BIN", "x"),
+            (OPERATOR_TOKEN, "x"),
+        ];
         let sources = gather(&[("drain_s", "3")], &env, file).unwrap();
         let values = ["drain_s", "shards", "listen", "log.level", "data"].map(|name| sources.get(name));
         assert_eq!(values, ["3", "2", "127.0.0.1:1", "warn", "data"]);

@@ -25,6 +25,10 @@ impl RawArgs {
     /// fit is 422 `invalid`. Both point to the place.
     pub fn parse<A: DeserializeOwned>(&self) -> Result<A, Problem> {
         match self {
+            // Derived types also take their fields from a list, by position, where no name can be unknown.
+            RawArgs::Json(body) if body.trim_ascii_start().first() == Some(&b'[') => {
+                Err(Problem::new(Code::Invalid).detail("Arguments are an object.").at(String::new(), "type"))
+            }
             RawArgs::Json(body) => serde_json::from_slice(body).map_err(|_| explain::<A>(body)),
             RawArgs::Parameters(text) => parameters::parse(text),
         }
@@ -179,6 +183,9 @@ mod tests {
         for (body, code, pointer, what) in [
             (r#"{}"#, Code::Invalid, "/id", "missing"),
             (r#"{"id":7}"#, Code::Invalid, "/id", "type"),
+            (r#"["ID"]"#, Code::Invalid, "", "type"),
+            (" [\"ID\",[],null]", Code::Invalid, "", "type"),
+            (r#"[]"#, Code::Invalid, "", "type"),
             (r#"{"id":"x"}"#, Code::Invalid, "/id", "format"),
             (r#"{"id":"ID","level":{}}"#, Code::Invalid, "/level", "value"),
             (r#"{"id":"ID","nope":1}"#, Code::UnknownField, "/nope", "unknown-field"),
@@ -198,7 +205,7 @@ mod tests {
             (r#"{"id":"ID","manyParts":[{}]}"#, Code::Invalid, "/manyParts/0/size", "missing"),
             (r#"{"id":"ID","manyParts":{}}"#, Code::Invalid, "/manyParts", "type"),
             (r#"{"id":"ID","level":"middle"}"#, Code::Invalid, "/level", "value"),
-            (r#"[1]"#, Code::Invalid, "/0", "type"),
+            (r#"[1]"#, Code::Invalid, "", "type"),
             (r#"{"id":"ID"} x"#, Code::BadRequest, "", ""),
             (r#"{"id":"#, Code::BadRequest, "", ""),
         ] {

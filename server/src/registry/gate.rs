@@ -121,6 +121,6 @@ impl Registry {
             return Err(Problem::new(Code::RateLimited).retry_after(retry_after_s).into());
         }
         call.authorize(method).await?;
-        (method.handler)(call, args).await
+        method.run(call, args).await
     }
 }

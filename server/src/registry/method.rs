@@ -314,11 +314,6 @@ impl Method {
         self.name.split_once('.').map_or(self.name, |(service, _)| service)
     }
 
-    /// Whether calls of it are written to the audit log: what administrators and operators change.
-    pub fn audited(&self) -> bool {
-        self.kind == Kind::Procedure && self.role >= Role::Moderator
-    }
-
     /// Whether a call may write: every procedure, and a query that uses up a token in the address.
     pub fn writes(&self) -> bool {
         self.kind == Kind::Procedure || self.token_in_address

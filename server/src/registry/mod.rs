@@ -6,9 +6,11 @@
 //!
 //! Must never learn: HTTP, sockets, which methods there are.
 //!
-//! Reading order: [`method`], [`call`], [`reads`], [`reply`], [`rev`], [`order`], [`args`], `parameters`, `gate`, [`stats`].
+//! Reading order: [`method`], [`call`], [`reads`], [`reply`], [`rev`], [`order`], [`args`], `parameters`, `gate`,
+//! `audit`, [`stats`].
 
 pub mod args;
+mod audit;
 pub mod call;
 mod gate;
 pub mod method;
