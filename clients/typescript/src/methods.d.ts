@@ -3,6 +3,30 @@
 
 /** Every method of an app, by name. */
 export interface Methods {
+  /** Shows one activity as Activity Streams 2.0 JSON. */
+  "activity.get": {
+    kind: "query";
+    args: GetActivity;
+    reply: Thing;
+  };
+  /** Lists what somebody did, or what was done with something as its target, newest first; what somebody likes only to the one who likes it. */
+  "activity.list": {
+    kind: "query";
+    args: ListActivities;
+    reply: ThingPage;
+  };
+  /** Lists what happened to a post, a reply or a profile, newest first. */
+  "activity.listByObject": {
+    kind: "query";
+    args: ListByObject;
+    reply: ThingPage;
+  };
+  /** Lists what happened to a post, a reply or a profile in groups, one for each verb and day, newest first: Ann and 4 others like it. */
+  "activity.listGrouped": {
+    kind: "query";
+    args: ListByObject;
+    reply: ActivityGroupPage;
+  };
   /** Makes a key of the app. Its secret is in the first reply only, never in a repeated one. */
   "admin.createKey": {
     kind: "procedure";
@@ -1033,6 +1057,32 @@ export interface Methods {
 
 /** What was decided. */
 export type Action = "assigned" | "resolved" | "removed" | "restored" | "banned" | "unbanned";
+
+/** What people did to a thing in one way on one day. */
+export type ActivityGroup = {
+  /** Who did it: up to 3, the latest first. */
+  actors: Array<Thing>;
+  /** How many people did it that day, among the 1,000 activities that a page looks at. */
+  count: number;
+  /** The id of the latest activity of the group. */
+  latest: string;
+  /** The address of the thing: like `gomer:post:UUID`. */
+  object: string;
+  /** When that came. */
+  published: string;
+  /** What they did. */
+  verb: Verb;
+};
+
+/** A page of a list. */
+export type ActivityGroupPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<ActivityGroup>;
+};
 
 /** An album. */
 export type Album = {
@@ -2283,6 +2333,12 @@ export type FoundPlaces = {
 /** In which order. */
 export type From = "oldest" | "newest";
 
+/** Which activity. */
+export type GetActivity = {
+  /** Its id. */
+  id: string;
+};
+
 /** Which album. */
 export type GetAlbum = {
   /** The album. */
@@ -2698,6 +2754,24 @@ export type Links = {
   items: Array<GraphLink>;
 };
 
+/** Whose activities, or with which target, and which of them. */
+export type ListActivities = {
+  /** The profile that acted. This or a target, or both. */
+  actor?: string | null;
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+  /** Only what was done to things of this type. */
+  objectType?: ObjectType | null;
+  /** Which one. With `targetType`. */
+  targetId?: string | null;
+  /** What the target is: of a reply, what it replies to. With `targetId`. */
+  targetType?: ObjectType | null;
+  /** Only what was done in this way. */
+  verb?: Verb | null;
+};
+
 /** Which album's photos. */
 export type ListAlbumPhotos = {
   /** From an earlier page. */
@@ -2732,6 +2806,20 @@ export type ListBans = {
   cursor?: string | null;
   /** How many are looked at for one page; those that ended are left out. */
   limit?: number;
+};
+
+/** What happened to what. */
+export type ListByObject = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** Which one. */
+  id: string;
+  /** How many at most. */
+  limit?: number;
+  /** What the object is. */
+  objectType: ObjectType;
+  /** Only what was done in this way. */
+  verb?: Verb | null;
 };
 
 /** Whose posts. */
@@ -3254,6 +3342,9 @@ export type MySessionPage = {
 /** The name of a type or attribute: a letter, then up to 63 letters, digits or underscores. */
 export type Name = string;
 
+/** A thing, or its address. */
+export type Named = string | Thing;
+
 /** Whom to ban. */
 export type NewBan = {
   /** Why. Moderators read this. */
@@ -3380,6 +3471,9 @@ export type Object = {
 /** What an object is. */
 export type ObjectKind = "profile" | "post";
 
+/** What an activity is about. */
+export type ObjectType = "post" | "reply" | "profile";
+
 /** An answer. */
 export type OneAnswer = {
   /** Whether I may. Limits on how often may still stand in the way. */
@@ -3399,6 +3493,9 @@ export type OneCall = {
   /** What it would be about. */
   object?: Object | null;
 };
+
+/** One or several. */
+export type OneOrMore = Named | Array<Named>;
 
 /** Which reply. */
 export type OneReply = {
@@ -4437,6 +4534,48 @@ export type Tagged = {
   tagged: boolean;
 };
 
+/** A thing with the properties that are used here. Others are passed over, as the recommendation asks of readers. */
+export type Thing = {
+  /** Where its names stand; on the outermost thing. */
+  "@context"?: string | null;
+  /** Who acts. */
+  actor?: OneOrMore | null;
+  /** Who made it. */
+  attributedTo?: OneOrMore | null;
+  /** What it says. */
+  content?: string | null;
+  /** Its address. */
+  id?: string | null;
+  /** What it replies to. */
+  inReplyTo?: OneOrMore | null;
+  /** What it is called. */
+  name?: string | null;
+  /** What is acted on. */
+  object?: OneOrMore | null;
+  /** Where from. */
+  origin?: OneOrMore | null;
+  /** What a person is called in addresses. */
+  preferredUsername?: string | null;
+  /** When. */
+  published?: string | null;
+  /** In words. */
+  summary?: string | null;
+  /** Where to. */
+  target?: OneOrMore | null;
+  /** What it is. */
+  type?: Type | null;
+};
+
+/** A page of a list. */
+export type ThingPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Thing>;
+};
+
 /** Something that happened. */
 export type TimelineItem = {
   /** Who did it. */
@@ -4471,6 +4610,9 @@ export type TimelinePage = {
   /** My unread entries, of the home timeline; 100 stands for more than 99. */
   unread?: number | null;
 };
+
+/** A type of the vocabulary. */
+export type Type = "Activity" | "IntransitiveActivity" | "Accept" | "Add" | "Announce" | "Arrive" | "Block" | "Create" | "Delete" | "Dislike" | "Flag" | "Follow" | "Ignore" | "Invite" | "Join" | "Leave" | "Like" | "Listen" | "Move" | "Offer" | "Question" | "Reject" | "Read" | "Remove" | "TentativeReject" | "TentativeAccept" | "Travel" | "Undo" | "Update" | "View" | "Application" | "Group" | "Organization" | "Person" | "Service" | "Object" | "Article" | "Audio" | "Document" | "Event" | "Image" | "Note" | "Page" | "Place" | "Profile" | "Relationship" | "Tombstone" | "Video" | "Link" | "Mention" | "Collection" | "OrderedCollection" | "CollectionPage" | "OrderedCollectionPage";
 
 /** Whether a type is of nodes or of links. */
 export type TypeKind = "node" | "link";
@@ -4710,6 +4852,9 @@ export type UploadSize = number;
 
 /** How far an upload got. */
 export type UploadState = "open" | "ready";
+
+/** What somebody did. */
+export type Verb = "create" | "follow" | "like";
 
 /** A whole number of seconds, 0 to 30. */
 export type WaitS = number;

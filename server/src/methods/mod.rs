@@ -3,6 +3,7 @@
 //! Must never learn: HTTP, how many members there are, the clock. A handler reads rows of roots, writes one
 //! root, and gives steps along for the others.
 
+pub mod activity;
 pub mod admin;
 pub mod album;
 pub mod app;
@@ -39,6 +40,7 @@ use crate::registry::Method;
 /// Every method of the program. One line per service, in alphabetical order.
 pub fn all() -> Vec<Method> {
     [
+        activity::methods(),
         admin::methods(),
         album::methods(),
         app::methods(),
