@@ -29,6 +29,8 @@ const TURN_PEER_INPUTS: usize = 192;
 const TICK: Duration = Duration::from_millis(100);
 
 pub(crate) struct Driver<L: LogStore, S: StateStore> {
+    /// Which of the member's loops this is.
+    pub(crate) number: usize,
     pub(crate) shard: Shard<L, S>,
     pub(crate) queue: mpsc::Receiver<Request>,
     /// What other members say to replicas and partitions of this shard.
@@ -155,6 +157,7 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
             if self.draining.load(Ordering::Relaxed) {
                 self.shard.drain(true);
             }
+            self.listen(now);
         }
         let touched = self.touched(&inputs);
         self.shard.set_full(self.full.load(Ordering::Relaxed));
@@ -186,6 +189,16 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
             }
         }
         Ok(())
+    }
+
+    /// Says that this loop goes round, and hears of whose loops elsewhere do: their groups may rest.
+    fn listen(&mut self, now: Now) {
+        if let Some(peers) = &self.inner.peers {
+            peers.beats.turned(self.number, now.mono);
+            for (member, at) in peers.beats.all_heard() {
+                self.shard.heard(Now { mono: at, ..now }, member);
+            }
+        }
     }
 
     /// The partitions whose leader may be another one after a turn with these inputs.

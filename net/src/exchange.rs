@@ -176,6 +176,14 @@ impl Upward<Between> for Exchange {
         }
     }
 
+    fn heard(&self, peer: identity::MemberId) {
+        let Some(member) = self.peers().ring.member(peer) else { return };
+        // Whom this one does not listen to is as silent as a dead one.
+        if self.alike.lock().expect(UNPOISONED).contains(&member.number) {
+            self.peers().beats.heard(member.number, self.inner().clock.now().mono);
+        }
+    }
+
     fn link(&self, peer: identity::MemberId, event: LinkEvent) {
         let Some(member) = self.peers().ring.member(peer) else { return };
         let name = &member.name;

@@ -1,6 +1,7 @@
 //! How members and clients talk: the HTTP front, the runtime that drives core, the cluster handle.
 
 mod asks;
+mod beats;
 pub mod between;
 pub mod cluster;
 mod driver;

@@ -8,6 +8,7 @@ use gomer_core::fault::Fault;
 use gomer_core::id::MemberId;
 
 use crate::asks::Asks;
+use crate::beats::Beats;
 use crate::between::{Answered, Ask, Asked, Between};
 use crate::peer::counts::{ListenerCounts, PeerCounts};
 use crate::peer::identity;
@@ -20,6 +21,8 @@ pub(crate) struct Peers {
     pub(crate) ring: Ring,
     pub(crate) routes: Routes,
     pub(crate) asks: Asks,
+    /// Who takes its turns, here and elsewhere.
+    pub(crate) beats: Arc<Beats>,
     /// Shards that have been live.
     pub(crate) live: AtomicUsize,
     /// What came from other members and found no room. It comes again, or is asked for again.
@@ -61,10 +64,10 @@ impl<S: Secure, U: Upward<Between>> Outward for Links<S, U> {
 
 impl Peers {
     /// `first`: where questions begin to be numbered; another one at each start.
-    pub(crate) fn new(ring: Ring, first: u64) -> Peers {
+    pub(crate) fn new(ring: Ring, first: u64, beats: Arc<Beats>) -> Peers {
         let routes = Routes::new(ring.own().number, ring.partitions());
         let (live, dropped) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Peers { ring, routes, asks: Asks::new(first), live, dropped, links: OnceLock::new() }
+        Peers { ring, routes, asks: Asks::new(first), beats, live, dropped, links: OnceLock::new() }
     }
 
     /// From now on there is a way to them.

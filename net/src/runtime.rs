@@ -24,6 +24,7 @@ use gomer_core::vnode::query::{Query, Reading};
 use gomer_core::vnode::read;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::beats::Beats;
 use crate::cluster::{Cluster, Inner, Request, ShardHandle, ShardReader};
 use crate::driver::Driver;
 use crate::edges::{Clock, Entropy};
@@ -187,14 +188,18 @@ impl Member {
         let (first, seed) = seed.split_at(8);
         let [first, seed] =
             [first, seed].map(|half| u64::from_le_bytes(half.try_into().expect("eight bytes")));
+        // One loop for each shard, and one for the metadata.
+        let beats = Arc::new(Beats::new(shards.len() + 1));
+        let (own_beats, clock) = (beats.clone(), edges.clock.clone());
         let links_config = LinksConfig {
             disk: disk.clone(),
+            turns: Arc::new(move || own_beats.all_turn(clock.now().mono)),
             admit,
             features: vec![feature_of(&ring)],
             seed,
             ..LinksConfig::new(listen, ring.cluster(), ring.own().id, disk())
         };
-        let peers = Peers::new(ring.clone(), first);
+        let peers = Peers::new(ring.clone(), first, beats);
         let (mut member, _) = Member::open(config, &edges, shards, meta, Some(peers))?;
         let exchange = Arc::new(Exchange::new(member.cluster.clone(), superseded));
         let links = Links::start(links_config, secure, exchange).await.map_err(JoinFault::Listen)?;
@@ -251,9 +256,10 @@ impl Member {
         let (stop, stopped) = watch::channel(false);
         let (ending, ended) = mpsc::channel(1);
         let mut live = Vec::new();
-        let spawn = |name: String, opened: Opened<L, S>| {
+        let spawn = |number: usize, name: String, opened: Opened<L, S>| {
             let (live, is_live) = oneshot::channel();
             let driver = Driver {
+                number,
                 shard: opened.shard,
                 queue: opened.receiver,
                 peers: opened.peers_receiver,
@@ -274,9 +280,9 @@ impl Member {
             edges.spawner.spawn(name, Box::pin(driver.run(stopped.clone())));
             is_live
         };
-        live.push(spawn("meta".into(), meta));
+        live.push(spawn(count, "meta".into(), meta));
         for (number, opened) in opened.into_iter().enumerate() {
-            live.push(spawn(format!("shard-{number}"), opened));
+            live.push(spawn(number, format!("shard-{number}"), opened));
         }
         Ok((Member { cluster: Cluster::new(inner), stop, ended, full, draining, links: None }, live))
     }

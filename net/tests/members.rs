@@ -269,3 +269,67 @@ async fn an_answer_that_fits_into_no_frame_is_refused_at_once() {
     }
     assert_eq!((whole, refused), (1, 2));
 }
+
+/// Groups that rest, of those that a member holds.
+fn resting(cluster: &Cluster) -> usize {
+    let (meta, shards) = cluster.status();
+    shards.iter().chain([&meta]).map(|shard| shard.resting).sum()
+}
+
+/// What a member has said to others, beats apart, and the frames that it took, beats too.
+fn said(cluster: &Cluster) -> (u64, u64) {
+    let counts = cluster.link_counts();
+    let of = |name| counts.iter().flat_map(|(_, counts)| counts).filter(move |(it, _)| *it == name);
+    (of("messages").map(|(_, count)| count).sum(), of("frames_sent").map(|(_, count)| count).sum())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_without_traffic_say_nothing_and_a_leader_that_dies_meanwhile_is_replaced() {
+    const GROUPS: usize = 16 + 1;
+    let mut members = members(3, 16, &[0, 1, 2]).await;
+    let (root, write) = create(cluster(&members, 0));
+    cluster(&members, 0).write(write).await.unwrap();
+    let begun = Instant::now();
+    // Those that should lead lead first, then all are quiet for a while.
+    while (0..3).any(|at| resting(cluster(&members, at)) < GROUPS) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "they never rest");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // A busy machine may wake them; two quiet seconds must come.
+    let quiet = async || {
+        let before: Vec<_> = (0..3).map(|at| said(cluster(&members, at))).collect();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let after: Vec<_> = (0..3).map(|at| said(cluster(&members, at))).collect();
+        let all_rest = (0..3).all(|at| resting(cluster(&members, at)) == GROUPS);
+        let silent = before.iter().zip(&after).all(|(before, after)| before.0 == after.0);
+        assert!(before.iter().zip(&after).all(|(before, after)| before.1 < after.1), "links beat on");
+        all_rest && silent
+    };
+    while !quiet().await {
+        assert!(begun.elapsed() < Duration::from_secs(60), "they say something");
+    }
+    // Nobody knows beforehand that it will: its groups rest, and their followers count on its link.
+    let leads = (0..16).filter(|&p| {
+        let number = members[0].as_ref().unwrap().cluster().ring().unwrap().own().number;
+        cluster(&members, 1).leader(gomer_core::id::Partition(p)) == Some(number)
+    });
+    assert!(leads.count() >= 5, "it leads its share");
+    members[0] = None;
+    let died = Instant::now();
+    let writes: Vec<_> = (0..32)
+        .map(|round| {
+            let member = cluster(&members, 1 + round % 2).clone();
+            tokio::spawn(async move {
+                let (_, mut write) = create(&member);
+                write.op = Some(OpKey { id: member.mint(), fingerprint: [1; 16] });
+                member.write(write).await
+            })
+        })
+        .collect();
+    for write in writes {
+        write.await.unwrap().unwrap();
+    }
+    println!("all partitions take writes {:?} after the death", died.elapsed());
+    assert!(died.elapsed() < PATIENCE, "{:?}", died.elapsed());
+    assert!(is_there(cluster(&members, 1), root).await);
+}

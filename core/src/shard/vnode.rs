@@ -326,7 +326,9 @@ impl Vnode {
             return;
         }
         self.rest_or_wake(now, heard);
-        if !self.rests() {
+        if self.rests() {
+            self.group.tick_at_rest();
+        } else {
             self.group.tick();
         }
         self.ask |= self.receiving.is_some();

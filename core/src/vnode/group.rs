@@ -29,6 +29,10 @@ pub use turn::{Collected, Committed, CommittedKind, Pending, Persisted};
 pub const TICK: Duration = Duration::from_millis(100);
 /// Ticks without a leader until an election.
 pub const ELECTION_TICKS: usize = 10;
+/// Ticks of rest that count as ticks without a leader.
+const REST_TICKS: usize = 6;
+/// Ticks between the turns of two voters: enough for one to be elected, and to say so.
+const TURN_TICKS: usize = 2;
 /// Largest amount of committed entries that one turn applies, in bytes.
 const APPLY_BYTES: u64 = 8 * READ_BYTES;
 /// Applied entries that stay in memory for followers that are close behind, in bytes.
@@ -139,13 +143,26 @@ impl Group {
         Ok(group)
     }
 
-    /// Overwrites the election time-out, drawn anew for each term.
+    /// Overwrites the election time-out. Who follows waits for its turn; who has stood in vain waits for as long
+    /// as was drawn for the term.
     fn repeatable(&mut self) {
         let term = self.node.raft.term;
         if self.timeout.0 != term {
             self.timeout = (term, ELECTION_TICKS + self.rng.below(ELECTION_TICKS as u64) as usize);
         }
-        self.node.raft.set_randomized_election_timeout(self.timeout.1);
+        let follows = self.node.raft.state == StateRole::Follower;
+        let timeout = if follows { self.turn() } else { self.timeout.1 };
+        self.node.raft.set_randomized_election_timeout(timeout);
+    }
+
+    /// After how many ticks without a leader this replica stands for election. Two that stand at once split the
+    /// votes and have to wait once more, so each voter has a turn of its own. The first comes when everybody
+    /// whose ticks fall a little later has kept its promise to the old leader, too: who asks earlier is not heard.
+    fn turn(&self) -> usize {
+        let conf = &self.node.store().conf;
+        let own = self.node.raft.id;
+        let before = conf.voters.iter().filter(|&&peer| peer < own).count();
+        (ELECTION_TICKS + 1 + before * TURN_TICKS).min(2 * ELECTION_TICKS - 1)
     }
 
     /// This replica's Raft id.
@@ -262,6 +279,15 @@ impl Group {
         self.ticks = self.ticks.saturating_add(1);
         self.node.tick();
         self.repeatable();
+    }
+
+    /// About 100 ms have passed at rest. A follower has not heard its leader for so long, which counts once it
+    /// wakes; but it does not stand by itself before a leader that lives has had time to say so.
+    pub fn tick_at_rest(&mut self) {
+        let raft = &mut self.node.raft;
+        if raft.state == StateRole::Follower && raft.election_elapsed < REST_TICKS {
+            raft.election_elapsed += 1;
+        }
     }
 
     /// Proposes a command. Returns the index it will have if it is committed in this term.

@@ -134,3 +134,32 @@ fn who_prefers_itself_may_refuse_before_the_first_term() {
         world.write(increment(id, &[]));
     }
 }
+
+/// Of many partitions that a member led, none may be unlucky: the last one to have another leader is what
+/// people notice.
+#[test]
+fn all_that_a_dead_member_led_is_soon_led_again() {
+    for seed in 70..80 {
+        let mut world = World::new(seed, 3, 64);
+        // Their ticks do not fall together.
+        for member in 0..3 {
+            world.crash(member);
+            world.millis(37);
+            world.start(member);
+        }
+        world.millis(4_000);
+        let led = |world: &World, member| {
+            world.partitions.all().filter(|&p| world.leader(p) == Some(member)).collect::<Vec<_>>()
+        };
+        // It leads what somebody must take over.
+        let victim = (0..3).max_by_key(|&member| led(&world, member).len()).unwrap();
+        let orphans = led(&world, victim);
+        let before = world.time;
+        world.crash(victim);
+        while orphans.iter().any(|&partition| world.leader(partition).is_none()) {
+            world.millis(20);
+            assert!((world.time - before).as_millis() < 1_700, "seed {seed}, of {}", orphans.len());
+        }
+        println!("seed {seed}: {} partitions after {:?}", orphans.len(), world.time - before);
+    }
+}

@@ -175,6 +175,12 @@ fn reads_at_a_leader_that_is_cut_off(seed: u64, bug: Option<Bug>) {
     let mut world = World::with(seed, 3, 3, 1, bug);
     let id = world.id();
     world.write(increment(id, &[]));
+    // The first to be elected has a fast clock. Somebody else leads, so that its lease may be the longer one.
+    let first = world.wait_for_leader(ONLY);
+    world.millis(1_500);
+    world.shard(first).drain(true);
+    world.millis(1_500);
+    world.shard(first).drain(false);
     let old = world.wait_for_leader(ONLY);
     world.millis(1_500);
     world.isolate(old);

@@ -118,6 +118,8 @@ pub struct World {
     pub meddle: Option<Meddle>,
     /// Whether links tell who lives.
     pub links: bool,
+    /// Links that do not, from and to.
+    pub silent: BTreeSet<(usize, usize)>,
     /// Served reads.
     pub reads: usize,
     pub frames: usize,
@@ -186,6 +188,7 @@ impl World {
             checkpoint_one_in: 0,
             meddle: None,
             links: false,
+            silent: BTreeSet::new(),
             reads: 0,
             frames: 0,
             snapshots: 0,

@@ -242,6 +242,8 @@ pub(super) struct Work<'a, U> {
     pub(super) counts: &'a PeerCounts,
     /// Our disk as it is now.
     pub(super) disk: &'a (dyn Fn() -> Disk + Send + Sync),
+    /// Whether this member takes its turns.
+    pub(super) turns: &'a (dyn Fn() -> bool + Send + Sync),
     pub(super) admit: &'a Admit,
     pub(super) role: Role<'a, U>,
     pub(super) stop: watch::Receiver<Stop>,
@@ -251,8 +253,8 @@ pub(super) struct Work<'a, U> {
 
 /// Which side this is.
 pub(super) enum Role<'a, U> {
-    /// It dialled, and sends what is in the outbox.
-    Sends(&'a Outbox),
+    /// It dialled, and sends what is in the outbox. The other side's beats are handed on.
+    Sends(&'a Outbox, &'a U),
     /// It accepted, and hands on what comes.
     Takes(&'a U),
 }
@@ -305,6 +307,9 @@ impl<U> Work<'_, U> {
                         pending::<()>().await;
                     }
                     pulse.set(|due| due.pong = Some(number));
+                    if let Role::Sends(_, upward) = &self.role {
+                        upward.heard(self.peer);
+                    }
                 }
                 (Body::Pong(number), _) => {
                     if let Some((round_trip, first)) = pulse.answered(number) {
@@ -314,7 +319,7 @@ impl<U> Work<'_, U> {
                         }
                     }
                 }
-                (Body::Taken(upto), Role::Sends(outbox)) => outbox.taken(upto),
+                (Body::Taken(upto), Role::Sends(outbox, _)) => outbox.taken(upto),
                 (Body::Messages(bytes), Role::Takes(upward)) => {
                     let messages = match messages(&bytes) {
                         Ok(messages) => messages,
@@ -329,7 +334,7 @@ impl<U> Work<'_, U> {
                 (Body::Goodbye, _) => return End::Goodbye,
                 (Body::Refused(refusal), _) => return End::Refused(refusal),
                 (Body::Taken(_), Role::Takes(_))
-                | (Body::Messages(_), Role::Sends(_))
+                | (Body::Messages(_), Role::Sends(..))
                 | (Body::Hello(_) | Body::Welcome(_), _) => return End::Frame(FrameFault::Malformed),
             }
         }
@@ -384,11 +389,13 @@ impl<U> Work<'_, U> {
         }
         if at >= *beat {
             *beat = at + self.timing.heartbeat;
-            due.pings += 1;
-            let number = due.pings;
-            due.unanswered.get_or_insert((number, at));
-            drop(due);
-            return Some((Body::Ping(number, (self.disk)()).encode(), None));
+            if self.beats() {
+                due.pings += 1;
+                let number = due.pings;
+                due.unanswered.get_or_insert((number, at));
+                drop(due);
+                return Some((Body::Ping(number, (self.disk)()).encode(), None));
+            }
         }
         if let Some(number) = due.pong.take() {
             return Some((Body::Pong(number).encode(), None));
@@ -397,7 +404,7 @@ impl<U> Work<'_, U> {
             return Some((Body::Taken(upto).encode(), None));
         }
         let empty = match &self.role {
-            Role::Sends(outbox) => match outbox.take(writer.sequence() + 1) {
+            Role::Sends(outbox, _) => match outbox.take(writer.sequence() + 1) {
                 Some(body) => return Some((body, None)),
                 None => outbox.is_empty(),
             },
@@ -409,10 +416,16 @@ impl<U> Work<'_, U> {
         })
     }
 
+    /// Who dialled always beats, so that the connection stays. Who accepted beats only while it takes its turns:
+    /// that is what the beats of this side say.
+    fn beats(&self) -> bool {
+        matches!(self.role, Role::Sends(..)) || (self.turns)()
+    }
+
     async fn wait(&self, beat: Instant, pulse: &Pulse, draining: bool, stop: &mut watch::Receiver<Stop>) {
         let filled = async {
             match &self.role {
-                Role::Sends(outbox) => outbox.filled.notified().await,
+                Role::Sends(outbox, _) => outbox.filled.notified().await,
                 Role::Takes(_) => pending().await,
             }
         };

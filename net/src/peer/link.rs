@@ -88,8 +88,9 @@ where
                         timing: shared.config.timing,
                         counts: &link.counts,
                         disk: &*shared.config.disk,
+                        turns: &*shared.config.turns,
                         admit: &*shared.config.admit,
-                        role: Role::<U>::Sends(&link.outbox),
+                        role: Role::Sends(&link.outbox, &*shared.upward),
                         stop: stop.clone(),
                         lives: &|| *lived.lock().expect("nothing panics under this lock") = true,
                     };

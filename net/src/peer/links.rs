@@ -28,6 +28,9 @@ pub trait Upward<T>: Send + Sync + 'static {
     /// is read from that peer, and from no other; it may be dropped while it waits.
     fn received(&self, from: MemberId, messages: Vec<T>) -> impl Future<Output = ()> + Send;
 
+    /// A peer shows that it takes its turns ([`LinksConfig::turns`]), several times a second. Must not wait.
+    fn heard(&self, peer: MemberId);
+
     /// The link to a peer has changed. Must not wait.
     fn link(&self, peer: MemberId, event: LinkEvent);
 }
@@ -60,6 +63,9 @@ pub struct LinksConfig {
     pub member: MemberId,
     /// Its disk as it is now; asked at each handshake and heartbeat.
     pub disk: Arc<dyn Fn() -> Disk + Send + Sync>,
+    /// Whether this member takes its turns. While it does not, its links stay and it answers its peers' beats, but
+    /// does not beat itself where they listen for that.
+    pub turns: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Tells whether a peer's disk is superseded.
     pub admit: Arc<Admit>,
     /// What this program can do.
@@ -88,13 +94,14 @@ pub struct HandshakeLimits {
 }
 
 impl LinksConfig {
-    /// Usual settings: everybody is admitted, no features.
+    /// Usual settings: everybody is admitted, no features, turns are always taken.
     pub fn new(listen: SocketAddr, cluster: ClusterId, member: MemberId, disk: Disk) -> LinksConfig {
         LinksConfig {
             listen,
             cluster,
             member,
             disk: Arc::new(move || disk),
+            turns: Arc::new(|| true),
             admit: Arc::new(|_, _| Ok(())),
             features: Vec::new(),
             versions: VERSIONS,

@@ -187,6 +187,7 @@ where
         timing: shared.config.timing,
         counts: &counts,
         disk: &*shared.config.disk,
+        turns: &*shared.config.turns,
         admit: &*shared.config.admit,
         role: Role::Takes(&*shared.upward),
         stop: shared.stop.subscribe(),

@@ -50,6 +50,8 @@ pub struct Heard {
     pub frames: Mutex<Vec<(MemberId, Vec<Word>)>>,
     /// Changes of links, as text.
     pub events: Mutex<Vec<(MemberId, String)>>,
+    /// Beats that say that turns are taken.
+    pub beats: AtomicU64,
     /// A frame is only taken with a permit.
     pub gate: Semaphore,
 }
@@ -69,6 +71,10 @@ impl Upward<Word> for Heard {
     async fn received(&self, from: MemberId, messages: Vec<Word>) {
         self.gate.acquire().await.unwrap().forget();
         self.frames.lock().unwrap().push((from, messages));
+    }
+
+    fn heard(&self, _: MemberId) {
+        self.beats.fetch_add(1, Ordering::SeqCst);
     }
 
     fn link(&self, peer: MemberId, event: LinkEvent) {
@@ -107,7 +113,8 @@ pub fn local(port: u16) -> SocketAddr {
 impl<S: Secure> Member<S> {
     pub async fn start(byte: u8, secure: S, port: u16, change: impl FnOnce(&mut LinksConfig)) -> Member<S> {
         let gate = Semaphore::new(Semaphore::MAX_PERMITS);
-        let heard = Arc::new(Heard { frames: Mutex::default(), events: Mutex::default(), gate });
+        let (frames, events, beats) = Default::default();
+        let heard = Arc::new(Heard { frames, events, beats, gate });
         let disk = Disk { incarnation: id(byte), tide: 0 };
         let tide = Arc::new(AtomicU64::new(10));
         let mut config = LinksConfig::new(local(port), cluster(), member(byte), disk);

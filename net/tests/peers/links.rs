@@ -1,7 +1,7 @@
 //! What members may rely on once they know each other.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gomer_net::peer::counts::{ListenerCount, PeerCount};
@@ -169,6 +169,31 @@ async fn a_half_open_connection_is_noticed_by_both_sides_and_made_again() {
     stuck.send(false).unwrap();
     a.until_up(b.id).await;
     until("it came", || b.heard.words().contains(&Word::Kept(2))).await;
+}
+
+/// Its process lives, and its loops stand still: groups that rest must not count on it, and its links are no worse.
+#[tokio::test]
+async fn a_member_that_takes_no_turns_is_not_heard_and_keeps_its_links() {
+    let turns = Arc::new(AtomicBool::new(true));
+    let shown = turns.clone();
+    let a = plain(1).await;
+    let b = plain_with(2, |config| config.turns = Arc::new(move || shown.load(Ordering::SeqCst))).await;
+    a.dial(&b);
+    b.dial(&a);
+    a.until_up(b.id).await;
+    b.until_up(a.id).await;
+    let heard = |member: &Member<Plain>| member.heard.beats.load(Ordering::SeqCst);
+    until("it is heard", || heard(&a) > 3).await;
+    turns.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let (silent, other) = (heard(&a), heard(&b));
+    // Longer than a silent connection lives.
+    tokio::time::sleep(Duration::from_millis(1_600)).await;
+    assert_eq!(heard(&a), silent, "it beats no more");
+    assert!(heard(&b) > other, "and hears the other");
+    assert_eq!((a.heard.events_of(b.id), b.heard.events_of(a.id)), (vec!["up".into()], vec!["up".into()]));
+    turns.store(true, Ordering::SeqCst);
+    until("it is heard again", || heard(&a) > silent).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 //! That is sound only while something else would notice a dead leader: the links between members. A group
 //! rests when all its replicas are at the same position and their members are heard, and wakes when one of
 //! them is not, or when anybody says anything. A lease has ended long before, so that the first read
-//! asks a majority.
+//! asks a majority. The time for which a link was silent counts as time without a leader.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -23,6 +23,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(1_000);
 #[derive(Debug, Default)]
 pub(super) struct Rest {
     resting: bool,
+    /// At the last tick the members of all other replicas were heard.
+    heard: bool,
     /// Since when nothing has happened.
     quiet: Option<Monotonic>,
     asked: Option<Monotonic>,
@@ -39,7 +41,7 @@ impl Vnode {
     /// Something happens.
     pub(super) fn wake(&mut self) {
         if self.rest.resting || self.rest.quiet.is_some() {
-            self.rest = Rest::default();
+            self.rest = Rest { heard: self.rest.heard, ..Rest::default() };
         }
     }
 
@@ -53,6 +55,11 @@ impl Vnode {
     pub(super) fn rest_or_wake(&mut self, now: Now, heard: bool) {
         let backlog = self.outbox.waiting() > 0 || !self.pipes.is_empty() || !self.waiting.is_empty();
         let leads = self.live && self.has_state() && !self.draining && !backlog;
+        self.rest.heard = heard;
+        if !heard && self.rest.resting {
+            // A leader that lives answers with a heartbeat before anybody stands for election.
+            return self.wake_all();
+        }
         if !heard || self.reads.is_waiting() {
             return self.wake();
         }
@@ -81,7 +88,7 @@ impl Vnode {
     pub(super) fn asked_to_rest(&mut self, from: u64, term: u64, index: u64, now: bool) {
         let follows = term == self.group.term() && self.group.leader() == Some(from) && !self.group.leads();
         let there = self.group.last() == index && self.applied.position.0 == index && self.has_state();
-        if !follows || !there || self.reads.is_waiting() || self.draining {
+        if !follows || !there || !self.rest.heard || self.reads.is_waiting() || self.draining {
             return;
         }
         if now {

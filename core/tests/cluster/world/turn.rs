@@ -44,7 +44,9 @@ impl World {
                     self.at(next, member, Event::Tick { boot });
                     let links = self.links;
                     for other in (0..self.members.len()).filter(|&other| links && other != member) {
-                        self.send(member, other, || Event::Heard(member));
+                        if !self.silent.contains(&(member, other)) {
+                            self.send(member, other, || Event::Heard(member));
+                        }
                     }
                 }
                 Event::Heard(other) => {
