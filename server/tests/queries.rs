@@ -87,6 +87,9 @@ impl Parameter {
             (Some("uuid"), _) => fresh.to_owned(),
             (_, Some("^[b-z]{12}$")) => "bcdfghjkmnpq".to_owned(),
             (Some("date-time"), _) => "2026-01-01T00:00:00Z".to_owned(),
+            (_, Some(pattern)) if pattern.starts_with("^gomer:") => {
+                format!("gomer:like/{fresh}/post:{fresh}")
+            }
             (_, Some(pattern)) if pattern.starts_with("^(profile|post|") => format!("post:{fresh}"),
             _ if has_type(schema, "integer") => "1".to_owned(),
             _ if has_type(schema, "boolean") => "true".to_owned(),

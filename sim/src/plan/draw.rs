@@ -436,7 +436,9 @@ mod tests {
         }
         assert_eq!(seen.len(), 24, "{seen:?}");
         for (class, runs) in seen {
-            assert!((40..850).contains(&runs), "{class} in {runs} of 1,000");
+            // These are drawn for one of the two sizes of cluster only.
+            let least = if ["peer-cut", "rolled-back"].contains(&class) { 20 } else { 40 };
+            assert!((least..850).contains(&runs), "{class} in {runs} of 1,000");
         }
     }
 
