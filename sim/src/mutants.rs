@@ -173,7 +173,7 @@ pub const ALL: &[Known] = &[
         does: "Neither a vote nor its term is on disk.",
         found_by: &["linearizable", REPLICAS, CONVERGES],
         members: 3,
-        seed: 2,
+        seed: 6,
     },
     Known {
         name: "acknowledge-before-majority",
@@ -181,7 +181,7 @@ pub const ALL: &[Known] = &[
         does: "A leader applies and answers what only it has on disk.",
         found_by: &["linearizable", REPLICAS],
         members: 3,
-        seed: 15,
+        seed: 6,
     },
     Known {
         name: "follower-applies-uncommitted",
