@@ -5,6 +5,7 @@ use std::fmt;
 
 use gomer_core::id::{MemberId as Number, Partition};
 use gomer_core::ring::fixed::{self, MEMBERS_MAX};
+use gomer_core::ring::member::is_member_name;
 use gomer_core::ring::partition::{META, PartitionCount};
 use gomer_core::shard::ReplicaSet;
 
@@ -197,15 +198,6 @@ impl Ring {
             names.join(" ")
         )
     }
-}
-
-/// Whether a member may be called so: it is part of file names.
-pub fn is_member_name(name: &str) -> bool {
-    let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-    (1..=63).contains(&name.len())
-        && name.bytes().all(inner)
-        && !name.starts_with('-')
-        && !name.ends_with('-')
 }
 
 fn is_address(text: &str) -> bool {

@@ -402,7 +402,7 @@ pub(super) async fn linger<T: AsyncRead + AsyncWrite + Unpin>(mut io: T) {
 }
 
 /// Waits until the drain is that far.
-async fn reached(mut phases: watch::Receiver<Phase>, phase: Phase) {
+pub(super) async fn reached(mut phases: watch::Receiver<Phase>, phase: Phase) {
     // The sender lives in the drain handle, which the connection holds.
     let _ = phases.wait_for(|now| *now >= phase).await;
 }

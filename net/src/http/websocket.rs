@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::connection::reached;
 use super::counts::{Count, Counts};
 use super::drain::{Drain, Gauge, Phase};
 use super::live::LiveBody;
@@ -102,18 +103,11 @@ where
         .max_frame_size(Some(MESSAGE_BYTES_MAX));
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let mut pump = Pump { socket, body, counts, patience, unanswered: 0 };
-    let goodbye = {
-        let mut phases = drain.phases();
-        // The sender lives in the drain handle.
-        let drained = async move { drop(phases.wait_for(|phase| *phase >= Phase::Draining).await) };
-        pump.run(drained).await
-    };
-    if let Some((code, reason)) = goodbye {
-        let mut phases = drain.phases();
+    if let Some((code, reason)) = pump.run(drain.until_begun()).await {
         // In a fixed order, for the simulator's sake.
         tokio::select! {
             biased;
-            _ = phases.wait_for(|phase| *phase >= Phase::Cut) => {}
+            () = reached(drain.phases(), Phase::Cut) => {}
             () = pump.close(code, reason) => {}
         }
     }

@@ -143,7 +143,7 @@ impl Api {
                 }
             };
             asked.app = Some(app.id);
-            host.barred.admit(&host.cluster, &app, &caller, request.client).await?;
+            host.barred.admit(&host.cluster, &app, &caller, request.client, now).await?;
             (app, caller)
         };
         let mut call = Call {

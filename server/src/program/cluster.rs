@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use gomer_core::ring::member::is_member_name;
 use gomer_net::peer::authority::{AUTHORITY_DAYS, Authority, Request};
 use gomer_net::peer::identity::{ClusterId, MemberId};
 use gomer_net::peer::tls::{Credentials, Tls};
-use gomer_net::ring::is_member_name;
 use serde_json::{Value, json};
 
 use super::exit::{End, Exit};

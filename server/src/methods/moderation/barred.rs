@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gomer_core::id::AppId;
 use gomer_core::meta::state::App;
-use gomer_core::time::Monotonic;
+use gomer_core::time::{Monotonic, Now};
 use gomer_core::vnode::query::{Answer, PAGE_MAX, Query};
 use gomer_net::cluster::Cluster;
 
@@ -45,13 +45,13 @@ impl Barred {
         app: &App,
         caller: &Caller,
         client: IpAddr,
+        now: Now,
     ) -> Result<(), Stop> {
         let device = match caller {
             Caller::Anonymous => None,
             Caller::User { device, .. } => Some(*device),
             Caller::Server { .. } | Caller::Admin | Caller::Operator => return Ok(()),
         };
-        let now = cluster.now();
         let bans = self.of(cluster, app, now.mono).await?;
         let bars = |ban: &&Ban| {
             !ban.has_ended(now.wall)

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::bans::BanTarget;
 use super::{root, root_of};
+use crate::blob::hex;
 use crate::methods::permission::check::Object;
 use crate::methods::post::view::{json, read};
 use crate::model::{DECISIONS, LOG_HEAD};
@@ -251,12 +252,7 @@ fn head_id() -> Id {
 }
 
 fn hash_of(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(text.as_bytes()) {
-        write!(hex, "{byte:02x}").expect("a string takes any text");
-    }
-    hex
+    hex(&Sha256::digest(text.as_bytes()).into())
 }
 
 /// What stands before the first decision.
