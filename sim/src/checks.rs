@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use gomer_core::client::{Key, Report, Verdict};
 use gomer_core::id::{Id, Position};
 use gomer_sim::history::Line;
+use gomer_sim::invariants::folded::Hidden;
 use serde_json::{Value, json};
 
 use crate::people::{Person, until, until_within};
@@ -279,6 +280,9 @@ const TRIES: usize = 100;
 /// phone keeps what it had; the new one is not sent it, and where a block was lifted, only the next change of the link
 /// shows it to the old one again.
 async fn fresh_phones_see_the_same(world: &mut World) -> Result<()> {
+    // Nobody writes any more.
+    let evidence = world.around.witness.evidence();
+    let hidden = Hidden::of(&evidence);
     for who in 0..world.people.len() {
         let fresh = world.people[who].fresh(&mut world.rng, &world.around);
         fresh.sign_in().await?;
@@ -287,19 +291,8 @@ async fn fresh_phones_see_the_same(world: &mut World) -> Result<()> {
         until(&format!("{} has seen everything", fresh.name), || fresh.handset.is_settled()).await?;
         let what = format!("both phones of {} have the same", old.name);
         let me = old.profile.to_string();
-        let blocks = world.around.witness.blocks();
-        let met = |other: &str| {
-            blocks.contains(&(me.clone(), other.to_owned()))
-                || blocks.contains(&(other.to_owned(), me.clone()))
-        };
-        let own = format!("profile:{me}");
-        let deleted = world.around.witness.deleted();
-        let left_out = |key: &Key, value: &Value| {
-            let post = value["object"].as_str().and_then(|root| root.strip_prefix("post:"));
-            let hidden =
-                value["actor"].as_str().is_some_and(met) || post.is_some_and(|id| deleted.contains(id));
-            (key.scope.root != own && met(&key.id)) || (key.of_type == "notification" && hidden)
-        };
+        let left_out =
+            |key: &Key, value: &Value| hidden.may_differ(&me, &key.scope.root, &key.of_type, &key.id, value);
         let shown = |person: &Person| person.handset.rows_but(&left_out);
         // All is at rest: what is not the same by then never will be.
         let (patience, look) = (Duration::from_secs(60), Duration::from_secs(1));

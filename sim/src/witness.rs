@@ -1,7 +1,6 @@
 //! Writes the history of a run down: who asked for what, and what they were told. It belongs to a run; all clones
 //! are one.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -105,21 +104,6 @@ impl Witness {
     /// Anything else that belongs to the history.
     pub fn add(&self, line: Line) {
         self.evidence.lock().expect(UNPOISONED).add(line);
-    }
-
-    /// Who blocked whom, or may have: two profiles each.
-    pub fn blocks(&self) -> BTreeSet<(String, String)> {
-        let evidence = self.evidence.lock().expect(UNPOISONED);
-        let blocks = evidence.all().filter(|record| record.method == "block.create" && record.may_be_done());
-        let pair = |record: &Record| Some((record.user.clone()?, record.arg("id")?.to_owned()));
-        blocks.filter_map(pair).collect()
-    }
-
-    /// Posts that were deleted, or may have been.
-    pub fn deleted(&self) -> BTreeSet<String> {
-        let evidence = self.evidence.lock().expect(UNPOISONED);
-        let deleted = evidence.all().filter(|record| record.method == "post.delete" && record.may_be_done());
-        deleted.filter_map(|record| record.arg("id").map(str::to_owned)).collect()
     }
 
     /// All that was seen so far, in order.

@@ -8,6 +8,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::{Broken, Promise};
 use crate::history::Evidence;
 use crate::history::fold::{Folded, Key, folded};
@@ -24,12 +26,12 @@ fn check(evidence: &Evidence) -> Vec<Broken> {
         return Vec::new();
     }
     let followers = folded(evidence);
-    let (blocks, deleted) = (blocks(evidence), deleted(evidence));
+    let hidden = Hidden::of(evidence);
     let mut broken = Vec::new();
     for (at, one) in followers.iter().enumerate() {
         let others = followers[at + 1..].iter();
         for other in others.filter(|other| (other.app, other.user) == (one.app, one.user)) {
-            let different = different(one, other, &blocks, &deleted);
+            let different = different(one, other, &hidden);
             if let Some(first) = different.first() {
                 let (who, whom, count) = (one.process, other.process, different.len());
                 broken
@@ -40,44 +42,47 @@ fn check(evidence: &Evidence) -> Vec<Broken> {
     broken
 }
 
-fn different(
-    one: &Folded<'_>,
-    other: &Folded<'_>,
-    blocks: &BTreeSet<(&str, &str)>,
-    deleted: &BTreeSet<&str>,
-) -> Vec<String> {
+fn different(one: &Folded<'_>, other: &Folded<'_>, hidden: &Hidden<'_>) -> Vec<String> {
     let own = format!("profile:{}", one.user);
-    let meets = |key: &Key| key.0 == own || !blocks.contains(&(one.user, key.4.as_str()));
     let asked = |root: &String| *root == own || (one.wanted.contains(root) && other.wanted.contains(root));
     let scopes = one.scopes.symmetric_difference(&other.scopes).filter(|(root, _)| asked(root));
     let scopes = scopes.map(|scope| format!("{scope:?} is followed by one of them only"));
-    let hidden = |key: &Key| {
+    let may_differ = |key: &Key| {
         let mut rows = [one, other].into_iter().filter_map(|of| of.rows.get(key));
-        key.3 == "notification" && rows.any(|(_, told)| is_hidden(told, one.user, blocks, deleted))
+        rows.any(|(_, value)| hidden.may_differ(one.user, &key.0, &key.3, &key.4, value))
     };
-    let both = |key: &Key| asked(&key.0) && meets(key) && !hidden(key);
+    let both = |key: &Key| asked(&key.0) && !may_differ(key);
     let keys: BTreeSet<&Key> = one.rows.keys().chain(other.rows.keys()).filter(|key| both(key)).collect();
     let unlike = keys.into_iter().filter(|key| one.rows.get(*key) != other.rows.get(*key));
     let rows = unlike.map(|key| format!("{key:?}: {:?} and {:?}", one.rows.get(key), other.rows.get(key)));
     scopes.chain(rows).collect()
 }
 
-/// Whether a notification for `user` is of somebody with whom there is or was a block, or about a deleted post.
-fn is_hidden(
-    told: &serde_json::Value,
-    user: &str,
-    blocks: &BTreeSet<(&str, &str)>,
-    deleted: &BTreeSet<&str>,
-) -> bool {
-    let about = |field: &str| told[field].as_str().and_then(|root| root.strip_prefix("post:"));
-    told["actor"].as_str().is_some_and(|actor| blocks.contains(&(user, actor)))
-        || about("object").is_some_and(|post| deleted.contains(post))
+/// What is hidden from whom by something that is written elsewhere.
+pub struct Hidden<'a> {
+    /// Who blocked whom, or may have, both ways round.
+    blocks: BTreeSet<(&'a str, &'a str)>,
+    /// Posts that were deleted, or may have been.
+    deleted: BTreeSet<&'a str>,
 }
 
-/// Posts that were deleted, or may have been.
-fn deleted(evidence: &Evidence) -> BTreeSet<&str> {
-    let deleted = evidence.all().filter(|record| record.method == "post.delete" && record.may_be_done());
-    deleted.filter_map(|record| record.arg("id")).collect()
+impl<'a> Hidden<'a> {
+    /// As far as the history says.
+    pub fn of(evidence: &'a Evidence) -> Hidden<'a> {
+        let deleted = evidence.all().filter(|record| record.method == "post.delete" && record.may_be_done());
+        Hidden { blocks: blocks(evidence), deleted: deleted.filter_map(|record| record.arg("id")).collect() }
+    }
+
+    /// Whether one phone of `user` may have a row that another one has not, by the row's root, type, id and value.
+    pub fn may_differ(&self, user: &str, root: &str, of_type: &str, id: &str, value: &Value) -> bool {
+        let met = |other: &str| self.blocks.contains(&(user, other));
+        let post = || value["object"].as_str().and_then(|root| root.strip_prefix("post:"));
+        let notice = || {
+            value["actor"].as_str().is_some_and(met) || post().is_some_and(|post| self.deleted.contains(post))
+        };
+        let elsewhere = root.strip_prefix("profile:") != Some(user);
+        (elsewhere && met(id)) || (of_type == "notification" && notice())
+    }
 }
 
 /// Who blocked whom, or may have, both ways round.
@@ -93,7 +98,7 @@ pub(super) fn blocks(evidence: &Evidence) -> BTreeSet<(&str, &str)> {
 mod tests {
     use super::super::told::{Told, ok};
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn pulled(told: Told, process: &str, items: Value) -> Told {
         let roots: Vec<&Value> = items.as_array().unwrap().iter().map(|item| &item["root"]).collect();
