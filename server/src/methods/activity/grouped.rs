@@ -1,11 +1,12 @@
 //! What happened to a thing, in groups: one for each verb and day, in UTC.
 //!
 //! Days bound the groups, so that a page knows when it has all of one; a cursor names the verbs of its day that were shown,
-//! so that no group comes twice.
+//! so that no group comes twice, and when the first page was made, so that what happens later changes no group behind it.
 
 use std::collections::BTreeSet;
 
 use gomer_core::id::{Id, RootKind};
+use gomer_core::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,14 @@ struct Place {
     day: Option<u64>,
     /// Verbs of that day that were shown.
     shown: Vec<Verb>,
+    /// When the newest came that the first page looked at, if there was one: the pages after it leave out what is newer.
+    newest: Option<Time>,
+}
+
+impl Place {
+    fn first(start: Start) -> Place {
+        Place { start, day: None, shown: Vec::new(), newest: None }
+    }
 }
 
 /// A group that is being gathered.
@@ -68,8 +77,7 @@ pub async fn list(call: Call, args: ListByObject) -> Result<Reply<Page<ActivityG
     let place: Option<Place> = call.open_cursor(&list, args.cursor.as_deref())?;
     let mut eyes = Eyes::new(&call);
     let (root, sources) = args.sources(&call, &mut eyes.reader).await?;
-    let place =
-        place.unwrap_or_else(|| Place { start: Start::newest(&sources), day: None, shown: Vec::new() });
+    let place = place.unwrap_or_else(|| Place::first(Start::newest(&sources)));
     let mut page = Gathered::new(place, args.limit.0 as usize);
     let end = loop {
         let (chunk, end) = merged(&call, &sources, page.at.clone(), CHUNK).await?;
@@ -126,19 +134,25 @@ struct Gathered {
     day_start: Start,
     /// Verbs of the day that earlier pages have shown.
     shown: Vec<Verb>,
+    newest: Option<Time>,
     /// There was no room for a group of the day.
     left_out: bool,
     scanned: usize,
 }
 
 impl Gathered {
-    fn new(Place { start, day, shown }: Place, limit: usize) -> Gathered {
+    fn new(Place { start, day, shown, newest }: Place, limit: usize) -> Gathered {
         let (day_start, groups) = (start.clone(), Vec::new());
-        Gathered { limit, groups, at: start, day, day_start, shown, left_out: false, scanned: 0 }
+        Gathered { limit, groups, at: start, day, day_start, shown, newest, left_out: false, scanned: 0 }
     }
 
     /// Takes the next activity; says no where the page ends before it.
     fn take(&mut self, it: Happened, after: Start, seen: bool) -> bool {
+        if it.time > *self.newest.get_or_insert(it.time) {
+            self.at = after;
+            self.scanned += 1;
+            return true;
+        }
         let day = it.time.as_millis() / (24 * 60 * 60 * 1_000);
         if self.day != Some(day) {
             if self.left_out || self.groups.len() >= self.limit {
@@ -173,7 +187,7 @@ impl Gathered {
         let today = self.groups.iter().filter(|group| Some(group.day) == self.day);
         let shown = self.shown.iter().copied().chain(today.map(|group| group.latest.verb)).collect();
         let start = if self.left_out { &self.day_start } else { &self.at };
-        Place { start: start.clone(), day: self.day, shown }
+        Place { start: start.clone(), day: self.day, shown, newest: self.newest }
     }
 }
 
@@ -181,7 +195,6 @@ impl Gathered {
 mod tests {
     use super::*;
     use gomer_core::id::Root;
-    use gomer_core::time::Time;
 
     const DAY: u64 = 24 * 60 * 60 * 1_000;
 
@@ -193,7 +206,7 @@ mod tests {
     /// All pages of a list, each group as its verb, its day and how many did it.
     fn pages(all: &[(Happened, bool)], limit: usize) -> Vec<Vec<(Verb, u64, usize)>> {
         let mut pages = Vec::new();
-        let mut place = Place { start: Start::at(0), day: None, shown: Vec::new() };
+        let mut place = Place::first(Start::at(0));
         loop {
             let mut page = Gathered::new(place.clone(), limit);
             let from = place.start.count();
@@ -231,5 +244,26 @@ mod tests {
             assert_eq!(pages.concat(), wanted, "{limit}");
         }
         assert_eq!(pages(&[], 1), [vec![]]);
+    }
+
+    #[test]
+    fn what_happens_between_two_pages_changes_no_group_of_the_second() {
+        use Verb::{Create, Like};
+        let take = |page: &mut Gathered, all: &[Happened]| {
+            for (at, it) in all.iter().enumerate() {
+                page.take(*it, Start::at(at + 1), true);
+            }
+        };
+        let before = [happened(Create, 1, 9), happened(Like, 2, 9)];
+        let mut page = Gathered::new(Place::first(Start::at(0)), 1);
+        take(&mut page, &before);
+        assert_eq!(page.groups[0].latest.verb, Create);
+        // The day is gone through again, and somebody has done more of it: today and tomorrow.
+        let (mut late, later) = (happened(Like, 3, 9), happened(Like, 4, 10));
+        late.time = Time::from_millis(late.time.as_millis() + 1);
+        let mut page = Gathered::new(page.next(), 1);
+        take(&mut page, &[&[later, late][..], &before].concat());
+        let groups: Vec<_> = page.groups.iter().map(|it| (it.latest.verb, it.actors.clone())).collect();
+        assert_eq!(groups, [(Like, vec![before[1].actor])]);
     }
 }
