@@ -181,6 +181,8 @@ pub enum RootKind {
     Share = 33,
     /// A short link.
     ShortLink = 34,
+    /// What is read for an app at servers of others, with the list of its items.
+    Source = 40,
 }
 
 impl RootKind {
@@ -205,6 +207,7 @@ impl RootKind {
             32 => RootKind::Index,
             33 => RootKind::Share,
             34 => RootKind::ShortLink,
+            40 => RootKind::Source,
             _ => return None,
         })
     }

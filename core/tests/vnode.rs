@@ -494,3 +494,53 @@ fn positions_begin_where_the_log_begins_and_never_repeat() {
         }
     }
 }
+
+#[test]
+fn a_root_is_erased_in_slices_and_no_other_one_is_touched() {
+    let mut world = World::new(4);
+    let (ann, ben) = (world.id(), world.id());
+    let (own, other) = (Root::profile(ann), Root::profile(ben));
+    for (root, person) in [(own, ann), (other, ben)] {
+        for _ in 0..40 {
+            let (node, to, id) = (world.id(), world.id(), world.id());
+            let op = OpKey { id: world.id(), fingerprint: [7; 16] };
+            let mut write = Write::new(APP, root, person)
+                .op(create(node, person))
+                .op(link(LIKES, to))
+                .op(entry(id, person));
+            write.op = Some(op);
+            write.reply = vec![b"what was answered".to_vec()];
+            world.write(write).unwrap();
+        }
+    }
+    let left = |world: &mut World, root: Root| {
+        let Answer::Nodes(nodes) = world.read(root, Query::Nodes { limit: 1_000 }) else { panic!() };
+        let person = root.id;
+        (nodes.len(), count(world, root, LIKES), home(world, person).len())
+    };
+    assert_eq!(left(&mut world, own), (40, 40, 40));
+    let erase = |records_of, rows| Write::new(APP, own, Id::NIL).op(Operation::Erase { records_of, rows });
+    for rows in [0, 257] {
+        assert!(matches!(world.write(erase(None, rows)), Err(Fault::TooLarge(_))), "{rows}");
+    }
+    // Only what was answered to her; nobody else's, and none of the rest.
+    assert!(!world.write(erase(Some(ben), 256)).unwrap().changed());
+    assert!(world.write(erase(Some(ann), 256)).unwrap().changed());
+    assert!(!world.write(erase(Some(ann), 256)).unwrap().changed());
+    assert_eq!(left(&mut world, own), (40, 40, 40));
+    let fresh = DeltaFrom { position: Position::ZERO, resync: None, history: 0, era: 0 };
+    let phone = delta(&mut world, own, Section::PUBLIC, fresh, 1_000).next;
+    let mut slices = 0;
+    while world.write(erase(None, 7)).unwrap().changed() {
+        slices += 1;
+        if slices == 5 {
+            world.crash();
+        }
+        assert!(slices < 100);
+    }
+    assert_eq!((slices, left(&mut world, own)), (18, (0, 0, 0)), "120 rows, 7 at a time");
+    assert_eq!(left(&mut world, other), (40, 40, 40));
+    // Who follows the root is told of every deletion.
+    let items = delta(&mut world, own, Section::PUBLIC, phone, 1_000).items;
+    assert_eq!(items.iter().filter(|item| matches!(item, DeltaItem::Gone(..))).count(), 40, "{items:?}");
+}

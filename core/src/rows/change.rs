@@ -26,11 +26,16 @@ pub fn from(place: Place, section: Section, position: Position) -> Vec<u8> {
     KeyWriter::of_root(place, Kind::Change).u8(section.0).u64(position.0.saturating_add(1)).end()
 }
 
-/// Reads what [`key`] wrote.
+/// Reads what [`key`] wrote, but for the place.
 pub fn read_key(key: &[u8]) -> Option<(Section, Position, RowRef)> {
-    let (_, mut rest) = KeyReader::of_root(key, Kind::Change)?;
+    read_whole_key(key).map(|(_, section, position, row)| (section, position, row))
+}
+
+/// Reads what [`key`] wrote.
+pub fn read_whole_key(key: &[u8]) -> Option<(Place, Section, Position, RowRef)> {
+    let (place, mut rest) = KeyReader::of_root(key, Kind::Change)?;
     let section = Section(rest.u8()?);
     let position = Position(rest.u64()?);
     let row = RowRef::read(&mut rest)?;
-    rest.end().map(|()| (section, position, row))
+    rest.end().map(|()| (place, section, position, row))
 }

@@ -123,6 +123,12 @@ pub enum Kind {
     AppUuid = 56,
     /// [`crate::meta::rows::touched::Touched`].
     Touched = 57,
+    /// [`crate::meta::rows::members::Head`].
+    Membership = 58,
+    /// [`crate::meta::rows::members::MemberRow`].
+    Member = 59,
+    /// [`crate::meta::rows::members::Holders`].
+    Holders = 60,
 }
 
 /// A stored value: which kind it is, and which versions of its encoding are understood.

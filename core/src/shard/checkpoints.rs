@@ -35,7 +35,8 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
     pub fn finish_checkpoint(&mut self, base: S::Snapshot) -> Result<(), StoreFault> {
         self.table.finish(base);
         for (partition, position) in std::mem::take(&mut self.covered) {
-            let vnode = self.vnodes.get_mut(&partition).expect("vnodes stay");
+            // It may have been released meanwhile.
+            let Some(vnode) = self.vnodes.get_mut(&partition) else { continue };
             if let Some(receiving) = vnode.receiving() {
                 // The log that there is must be able to follow whatever comes.
                 receiving.checkpointed();

@@ -30,6 +30,7 @@ use crate::rows::replicas::Replicas;
 use crate::store::memtable::{Reader, Table};
 use crate::store::{LogStore, StateStore, StoreFault};
 use crate::time::{Monotonic, Now};
+use crate::vnode::journal::Journals;
 
 pub use input::{Effect, Input, Message, PeerMessage, ReadPermit, Ticket};
 use sending::Sendings;
@@ -128,10 +129,13 @@ pub struct Shard<L: LogStore, S: StateStore> {
     /// When each other member was last heard.
     heard: BTreeMap<MemberId, Monotonic>,
     sendings: Sendings<S::Snapshot>,
+    journals: Journals,
     /// Somebody needs later rows than the last checkpoint's.
     checkpoint_wanted: bool,
     full: bool,
     mutants: Mutants,
+    partitions: PartitionCount,
+    rng: Rng,
     counts: ShardStatus,
 }
 
@@ -142,6 +146,7 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
         let table = Table::new(state)?;
         let mut rng = Rng::new(config.seed);
         let mut vnodes = BTreeMap::new();
+        let journals = Journals::default();
         let reader = table.reader();
         for &partition in &config.vnodes {
             let rng = rng.split(u64::from(partition.0));
@@ -150,6 +155,7 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             let view = reader.view();
             let vnode =
                 Vnode::open(&mut log, &view, partition, config.partitions, replicas, rng, config.mutants)?;
+            journals.begin(partition, vnode.position());
             vnodes.insert(partition, vnode);
         }
         let busy = vnodes.keys().copied().collect();
@@ -164,9 +170,12 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             covered: Vec::new(),
             heard: BTreeMap::new(),
             sendings: Sendings::new(),
+            journals,
             checkpoint_wanted: false,
             full: false,
             mutants: config.mutants,
+            partitions: config.partitions,
+            rng,
             counts: ShardStatus::default(),
         })
     }
@@ -174,6 +183,11 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
     /// Reads what is published, from any thread.
     pub fn reader(&self) -> Reader<S> {
         self.table.reader()
+    }
+
+    /// Which roots changed of late, for readers of what is published.
+    pub fn journals(&self) -> Journals {
+        self.journals.clone()
     }
 
     /// Whether the vnode of this partition lives here.
@@ -186,9 +200,14 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
         self.vnodes.keys().copied()
     }
 
-    /// Whether every vnode serves: it leads and has applied all that its log holds, or knows who leads.
+    /// Whether every vnode serves: it leads and has applied all that its log holds, or knows who leads, or is of no group yet.
     pub fn is_live(&self) -> bool {
-        self.vnodes.values().all(|vnode| vnode.is_live() || vnode.leader().is_some_and(|_| !vnode.leads()))
+        let serves = |vnode: &Vnode| {
+            vnode.is_live()
+                || vnode.leader().is_some_and(|_| !vnode.leads())
+                || !vnode.replicas().contains(vnode.peer())
+        };
+        self.vnodes.values().all(serves)
     }
 
     /// Whether the vnode of this partition leads, and has applied all that its log holds.
@@ -222,6 +241,30 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
     /// The replicas of a partition that lives here, as far as they are known here.
     pub fn replicas(&self, partition: Partition) -> Option<Replicas> {
         self.vnodes.get(&partition).map(Vnode::replicas)
+    }
+
+    /// Opens the vnode of a partition that comes to this member: a replica that follows once its leader has made it a learner, and
+    /// that votes once it is made a voter. `set` names the first voters of the group, as for those that began with it. What an
+    /// earlier stay has left on disk is where it goes on. Lives here already: nothing.
+    pub fn adopt(&mut self, partition: Partition, set: ReplicaSet) -> Result<(), StoreFault> {
+        if self.holds(partition) {
+            return Ok(());
+        }
+        let rng = self.rng.split(u64::from(partition.0));
+        let reader = self.table.reader();
+        let vnode =
+            Vnode::open(&mut self.log, &reader.view(), partition, self.partitions, set, rng, self.mutants)?;
+        self.vnodes.insert(partition, vnode);
+        self.busy.insert(partition);
+        Ok(())
+    }
+
+    /// Closes the vnode of a partition that others hold now. Log and rows stay on disk. Writes that wait for it are answered
+    /// nothing: it must have led nothing for [`WRITE_WAIT`].
+    pub fn release(&mut self, partition: Partition) {
+        self.vnodes.remove(&partition);
+        self.busy.remove(&partition);
+        self.sendings.forget(partition);
     }
 
     fn leader_of(&self, vnode: &Vnode) -> Option<MemberId> {

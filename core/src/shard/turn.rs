@@ -70,7 +70,7 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
             let mut outgoing = Outgoing::default();
             for (partition, ready) in pending {
                 let vnode = self.vnodes.get_mut(&partition).expect("only vnodes are busy");
-                let messages = vnode.persisted(now, ready, &mut txn, &mut effects);
+                let messages = vnode.persisted(now, ready, &mut txn, &self.journals, &mut effects);
                 outgoing.add(&self.peers, partition, vnode.peer(), messages);
             }
             for partition in &self.busy {
@@ -238,6 +238,7 @@ impl<L: LogStore, S: StateStore> Shard<L, S> {
         for (&partition, vnode) in &mut self.vnodes {
             if vnode.receiving().is_some_and(|receiving| receiving.is_durable()) {
                 vnode.reopen(&mut self.log, &reader.view())?;
+                self.journals.begin(partition, vnode.position());
                 self.busy.insert(partition);
                 self.counts.snapshots += 1;
                 if partition == META {

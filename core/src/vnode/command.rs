@@ -189,6 +189,9 @@ pub enum Operation {
     TrimSeldom { stream: StreamId, keep: u32, draw: Id },
     /// Replaces the extra text of a live entry, which keeps its place. Gone: [`Fault::Absent`].
     Amend { stream: StreamId, id: Id, extra: String },
+    /// Deletes at most `rows` rows of the root, 1 to 256: all that it has but its name, or, with `records_of`, only what is
+    /// remembered of that caller's operations. [`Done::Unchanged`] when nothing was left.
+    Erase { records_of: Option<Id>, rows: u16 },
 }
 
 /// A write for other roots of the same app, carried by a channel: delivered at least once, in effect

@@ -61,7 +61,7 @@ pub fn page(
 }
 
 /// Where the change stands.
-fn position_of(item: &DeltaItem) -> Position {
+pub(super) fn position_of(item: &DeltaItem) -> Position {
     match item {
         DeltaItem::Node(_, node) => node.rev,
         DeltaItem::Link(_, view) => view.link.rev,
@@ -114,7 +114,7 @@ fn changes(
 }
 
 /// What a change speaks of, as it is now.
-fn resolve(
+pub(super) fn resolve(
     rows: &dyn StateRead,
     place: Place,
     section: Section,

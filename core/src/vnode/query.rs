@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Id, LinkType, NodeType, Order, Position, Section, StreamId};
+use crate::id::{Id, LinkType, NodeType, Order, Position, Root, Section, StreamId};
 use crate::rows::RowRef;
 use crate::rows::applied::Eras;
 use crate::rows::mark::Mark;
@@ -50,6 +50,8 @@ pub enum Query {
     Delta { section: Section, from: DeltaFrom, limit: u32 },
     /// Several of these, answered as of one moment and in this order; at most [`QUERIES_MAX`].
     All(Vec<Query>),
+    /// What changed of the app in the whole partition after a position, whatever the root (see [`ChangesPage`]).
+    Changes { from: ChangesFrom, limit: u32 },
 }
 
 /// Most queries of one [`Query::All`]; those beyond it are not answered.
@@ -104,6 +106,78 @@ pub struct DeltaPage {
     pub end: bool,
 }
 
+/// How a follower of a whole partition says where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangesFrom {
+    /// It has everything up to here.
+    pub position: Position,
+    /// It is on a walk beyond that.
+    pub walk: Option<Walk>,
+    /// The history it knows; zero if none yet.
+    pub history: u64,
+    /// Tag of the era in which its position was reached; on a walk, the position at which that began.
+    pub era: u32,
+}
+
+impl ChangesFrom {
+    /// A follower that has nothing.
+    pub const START: ChangesFrom = ChangesFrom { position: Position::ZERO, walk: None, history: 0, era: 0 };
+}
+
+/// A walk through all of an app's changes in a partition, root by root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Walk {
+    /// The position that was applied when it began: where it leads to.
+    pub begun: Position,
+    /// Whether deletions are told; else what was not sent by the end is gone.
+    pub deletions: bool,
+    /// How far it has come.
+    pub at: Option<WalkedTo>,
+}
+
+/// A place on a [`Walk`]: everything up to this position of this section is passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WalkedTo {
+    /// The root.
+    pub root: Root,
+    /// Its section.
+    pub section: Section,
+    /// The position.
+    pub position: Position,
+}
+
+/// One thing of an app that changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeItem {
+    /// The root that it belongs to.
+    pub root: Root,
+    /// Who reads it.
+    pub section: Section,
+    /// What it is now.
+    pub item: DeltaItem,
+}
+
+impl ChangeItem {
+    /// Where the change stands: with its partition, what tells it from every other one.
+    pub fn position(&self) -> Position {
+        super::delta::position_of(&self.item)
+    }
+}
+
+/// A page of changes of an app in a partition. It never ends inside a position.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangesPage {
+    /// The follower is behind what is remembered of deletions, or of another history or era: what it has and is
+    /// not sent until `end` must go.
+    pub resync: bool,
+    /// In order of position within this page; across pages too, but for a walk.
+    pub items: Vec<ChangeItem>,
+    /// What to show next time.
+    pub next: ChangesFrom,
+    /// Whether this was all there is.
+    pub end: bool,
+}
+
 /// What a [`Query`] gets, variant by variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
@@ -135,6 +209,8 @@ pub enum Answer {
     Delta(DeltaPage),
     /// For `All`, in the order asked.
     All(Vec<Answer>),
+    /// For `Changes`.
+    Changes(ChangesPage),
 }
 
 /// An answer, and as of when.

@@ -8,10 +8,11 @@ use crate::rows::{Place, get, name, operation};
 use crate::store::{StateRead, StoreFault};
 use crate::streams::{mark, range};
 
-use super::delta;
+use super::journal::Journals;
 use super::query::{Answer, PAGE_MAX, QUERIES_MAX, Query, Reading};
+use super::{changes, delta};
 
-/// Answers a query. The vnode's own row must be there: a vnode without one has not started.
+/// Answers a query without a journal. The vnode's own row must be there: a vnode without one has not started.
 pub fn answer(
     rows: &dyn StateRead,
     partition: Partition,
@@ -20,10 +21,31 @@ pub fn answer(
     query: &Query,
     mutants: Mutants,
 ) -> Result<Reading, StoreFault> {
+    answer_with(rows, None, partition, app, root, query, mutants)
+}
+
+/// Answers a query. The rows must have been taken before the journals are looked at.
+pub fn answer_with(
+    rows: &dyn StateRead,
+    journals: Option<&Journals>,
+    partition: Partition,
+    app: AppId,
+    root: Root,
+    query: &Query,
+    mutants: Mutants,
+) -> Result<Reading, StoreFault> {
     let applied: Applied = get(rows, &applied::key(partition))?
         .ok_or_else(|| StoreFault::Corrupt(format!("partition {} has no row of its own", partition.0)))?;
-    let place = super::apply::place(partition, app, root, mutants);
-    let answer = ask(rows, place, &applied, query, mutants)?;
+    let answer = match query {
+        Query::Changes { from, limit } => {
+            let limit = (*limit).min(PAGE_MAX) as usize;
+            Answer::Changes(changes::page(rows, journals, partition, app, &applied, *from, limit)?)
+        }
+        query => {
+            let place = super::apply::place(partition, app, root, mutants);
+            ask(rows, place, &applied, query, mutants)?
+        }
+    };
     Ok(Reading { answer, position: applied.position, history: applied.history, eras: applied.eras })
 }
 
@@ -77,6 +99,11 @@ fn ask(
         }
         Query::Delta { section, from, limit } => {
             Answer::Delta(delta::page(rows, place, applied, *section, *from, page(*limit), mutants)?)
+        }
+        // Of one moment with others: from the change index alone.
+        Query::Changes { from, limit } => {
+            let Place { partition, app, .. } = place;
+            Answer::Changes(changes::page(rows, None, partition, app, applied, *from, page(*limit))?)
         }
         Query::All(queries) => Answer::All(
             queries

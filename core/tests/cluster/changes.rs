@@ -2,10 +2,12 @@
 
 use gomer_core::fault::Fault;
 use gomer_core::id::Partition;
+use gomer_core::rng::Rng;
 use gomer_core::rows::replicas::Replicas;
+use gomer_core::shard::ReplicaSet;
 use gomer_core::vnode::peer::ReplicaRole::{Gone, Learner, Voter};
 
-use crate::world::{World, increment};
+use crate::world::{Answered, World, increment};
 
 const ONLY: Partition = Partition(0);
 
@@ -205,4 +207,85 @@ fn a_rolled_back_disk_promises_nothing_and_is_named() {
     world.heal();
     assert_eq!(world.number(victim, id), 11);
     world.checks.healed(&world.members, world.partitions);
+}
+
+#[test]
+fn a_replica_comes_to_a_member_that_runs_and_goes_again() {
+    for seed in 80..86 {
+        let mut world = World::with(seed, 4, 3, 1, None);
+        world.checkpoint_one_in = 5;
+        let id = world.id();
+        world.shard(3).release(ONLY);
+        assert!(!world.shard(3).holds(ONLY));
+        for _ in 0..60 {
+            world.write(increment(id, &[]));
+        }
+        let (new, old) = (world.peer(3, ONLY), world.peer(0, ONLY));
+        let set = ReplicaSet { peer: new, voters: vec![1_001, 2_001, 3_001], preferred: false };
+        world.shard(3).adopt(ONLY, set.clone()).unwrap();
+        assert!(world.shard(3).is_live(), "who is of no group yet keeps nobody waiting");
+        world.change(ONLY, &[(new, Learner)]);
+        world.shard(3).adopt(ONLY, set.clone()).unwrap();
+        world.change(ONLY, &[(new, Voter), (old, Gone)]);
+        world.millis(3_000);
+        world.shard(0).release(ONLY);
+        for _ in 0..60 {
+            world.write(increment(id, &[]));
+        }
+        assert_eq!(replicas(&mut world).voters.len(), 3);
+        // It comes back with what it had: late, and not lost.
+        let back = ReplicaSet { peer: old, ..set };
+        world.shard(0).adopt(ONLY, back).unwrap();
+        world.change(ONLY, &[(old, Learner)]);
+        world.change(ONLY, &[(old, Voter)]);
+        world.heal();
+        assert_eq!(world.number(0, id), 120);
+        assert_eq!(world.number(3, id), 120);
+        world.checks.healed(&world.members, world.partitions);
+    }
+}
+
+#[test]
+fn what_is_acknowledged_while_a_learner_becomes_a_voter_is_on_a_majority_and_survives_a_disk() {
+    for seed in 90..110 {
+        let mut world = World::with(seed, 4, 3, 1, None);
+        world.checkpoint_one_in = 5;
+        let id = world.id();
+        for _ in 0..30 {
+            world.write(increment(id, &[]));
+        }
+        let new = world.peer(3, ONLY);
+        world.change(ONLY, &[(new, Learner)]);
+        // Until its rows were compared.
+        world.millis(6_000);
+        let leader = world.wait_for_leader(ONLY);
+        let gone = (leader + 1) % 3;
+        let old = world.peer(gone, ONLY);
+        // From now on it gets what it is told late: it is a learner close behind, and then a voter close behind.
+        let mut late = Rng::new(seed);
+        world.meddle = Some(Box::new(move |_, to, _| to != 3 || late.below(3) == 0));
+        let mut done = 30;
+        let mut change = world.begin_change(leader, ONLY, &[(new, Voter), (old, Gone)]);
+        for _ in 0..60 {
+            // Each answer is held against the disks at that instant: `Checks::acknowledged`.
+            world.write(increment(id, &[]));
+            done += 1;
+            if world.answers.remove(&change).is_some_and(|answer| !matches!(answer, Answered::Done(Ok(_)))) {
+                let leader = world.wait_for_leader(ONLY);
+                change = world.begin_change(leader, ONLY, &[(new, Voter), (old, Gone)]);
+            }
+            let set = replicas(&mut world);
+            if set.outgoing.is_empty() && !set.voters.contains(&old) {
+                break;
+            }
+        }
+        let set = replicas(&mut world);
+        assert!(set.voters.contains(&new) && set.voters.len() == 3, "seed {seed}: {set:?}");
+        // The disk that had it first is lost at once.
+        let leader = world.wait_for_leader(ONLY);
+        world.wipe(leader);
+        world.meddle = None;
+        let other = world.wait_for_leader(ONLY);
+        assert_eq!(world.number(other, id), done, "seed {seed}");
+    }
 }

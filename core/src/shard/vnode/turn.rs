@@ -17,6 +17,7 @@ use crate::time::{Now, Time};
 use crate::vnode::apply::{Applier, Emitted, Kept};
 use crate::vnode::command::{Command, Outcome, Proposal};
 use crate::vnode::group::{Committed, CommittedKind, Pending};
+use crate::vnode::journal::{Journals, Touch};
 use crate::vnode::peer::PeerMessages;
 
 use super::{Leadership, Lost, SWEEP_PAGE_EVERY, Vnode};
@@ -64,6 +65,7 @@ impl Vnode {
         now: Now,
         pending: Pending,
         txn: &mut Txn<'_>,
+        journals: &Journals,
         effects: &mut Vec<Effect>,
     ) -> PeerMessages {
         let persisted = self.group.persisted(now, pending);
@@ -81,6 +83,7 @@ impl Vnode {
                 }
             }
             txn.put_local(applied::key(self.partition), &self.applied);
+            journals.note(self.partition, &emitted.changed);
             self.digest(now, emitted, effects);
         }
         self.group.applied();
@@ -165,7 +168,7 @@ impl Vnode {
 
     /// Takes note of what applying made necessary.
     fn digest(&mut self, now: Now, emitted: Emitted, effects: &mut Vec<Effect>) {
-        for &(app, root) in &emitted.changed {
+        for &Touch { app, root, .. } in &emitted.changed {
             effects.push(Effect::Changed { app, root, position: self.applied.position });
         }
         if emitted.meta {

@@ -5,6 +5,7 @@
 //! pipes, answer) is collected in [`Emitted`]; it is never a condition for what is written.
 
 mod channel;
+mod erase;
 mod names;
 mod pipe;
 mod sweep;
@@ -21,6 +22,7 @@ use crate::store::StoreFault;
 use crate::time::Time;
 
 use super::command::{Command, Done, Outcome, Proposal, WriteResult};
+use super::journal::Touch;
 
 pub use sweep::HORIZON;
 
@@ -42,7 +44,7 @@ pub struct Emitted {
     /// Timers are due that did not fit in one command.
     pub more_timers: bool,
     /// Roots whose rows changed.
-    pub changed: Vec<(AppId, Root)>,
+    pub changed: Vec<Touch>,
     /// Where a sweep goes on; nothing when it is through.
     pub sweep: Option<Vec<u8>>,
     /// The metadata changed.

@@ -15,6 +15,7 @@ use crate::streams::{append, mark, range, trim};
 use super::super::command::{
     Done, Known, Operation, Outcome, Precondition, STEP_ROOTS_MAX, Step, WRITE_OPERATIONS_MAX, Write,
 };
+use super::super::journal::Touch;
 use super::Applier;
 
 /// What operations leave to be done at the vnode: steps and pipes and timers of their own.
@@ -199,7 +200,8 @@ impl Applier<'_, '_> {
     ) -> Result<(), crate::store::StoreFault> {
         let changed = done.iter().any(|done| done.changed());
         if changed {
-            self.emitted.changed.push((app, edit.place.root));
+            let (position, root) = (edit.position, edit.place.root);
+            self.emitted.changed.push(Touch { position, app, root });
         }
         // A write without operations exists for its steps.
         if changed || done.is_empty() {
@@ -312,6 +314,7 @@ fn operate(
             super::names::ask(txn, edit, *reservation, *name, (*node, attr, used), aside)
         }
         Operation::SetTimer { id, due, write } => super::sweep::set_timer(txn, edit, *id, *due, write, aside),
+        Operation::Erase { records_of, rows } => super::erase::erase(txn, edit, *records_of, *rows),
         Operation::FanOut { .. } => unreachable!("handled by the caller, which knows the app"),
     }
 }
