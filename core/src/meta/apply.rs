@@ -15,7 +15,10 @@ use crate::time::Time;
 use crate::vnode::command::{Done, OpKey};
 
 use super::command::{AppState, KeyKind, MetaCommand, is_app_name};
-use super::rows::{app, counter, key, named, operator, role, settings, touched, types};
+use super::members::Membership;
+use super::members::command::{Command, Outcome};
+use super::members::found::Founding;
+use super::rows::{app, counter, key, members, named, operator, role, settings, touched, types};
 
 /// Refused, or done.
 type Verdict = Result<Result<Done, Fault>, StoreFault>;
@@ -46,6 +49,8 @@ pub fn apply(txn: &mut Txn<'_>, position: Position, time: Time, command: &MetaCo
         MetaCommand::PutType { app, if_rev, name, json } => at.put_type(*app, *if_rev, name, json),
         MetaCommand::SetOperator { hash } => at.set_operator(*hash),
         MetaCommand::Once { app, caller, op, command } => at.once(*app, *caller, *op, command),
+        MetaCommand::Found(founding) => at.found(founding),
+        MetaCommand::Members(command) => at.members(command),
     }
 }
 
@@ -276,6 +281,33 @@ impl Applying<'_, '_> {
                 Ok(Ok(Done::Created(self.position)))
             }
         }
+    }
+
+    fn found(&mut self, founding: &Founding) -> Verdict {
+        if let Some(rev) = members::rev(self.txn)? {
+            return Ok(Ok(Done::Unchanged(rev)));
+        }
+        let Ok(new) = Membership::found(founding) else { refuse!(Fault::Stale(Position::ZERO)) };
+        if !members::write(self.txn, self.position, None, &new)? {
+            refuse!(Fault::TooLarge(ROW_LIMIT));
+        }
+        Ok(Ok(Done::Created(self.position)))
+    }
+
+    fn members(&mut self, command: &Command) -> Verdict {
+        let (Some(rev), Some(old)) = (members::rev(self.txn)?, members::read(self.txn)?) else {
+            refuse!(Fault::Absent)
+        };
+        let mut new = old.clone();
+        match new.apply(command) {
+            Ok(Outcome::Unchanged | Outcome::AlreadyCommitted) => return Ok(Ok(Done::Unchanged(rev))),
+            Ok(Outcome::Done | Outcome::Committed(_)) => {}
+            Err(_) => refuse!(Fault::Stale(rev)),
+        }
+        if !members::write(self.txn, self.position, Some(&old), &new)? {
+            refuse!(Fault::TooLarge(ROW_LIMIT));
+        }
+        Ok(Ok(Done::Changed(self.position)))
     }
 
     fn app(&self, id: AppId) -> Result<Option<app::App>, StoreFault> {

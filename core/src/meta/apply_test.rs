@@ -207,7 +207,9 @@ impl Model {
                 app.types.insert(name.clone(), TypeDecl { number, json: json.clone(), rev: position });
                 Ok(if old.is_none() { Done::Created(position) } else { Done::Changed(position) })
             }
-            MetaCommand::Once { .. } => unreachable!("has a test of its own"),
+            MetaCommand::Once { .. } | MetaCommand::Found(_) | MetaCommand::Members(_) => {
+                unreachable!("they have tests of their own")
+            }
             MetaCommand::SetOperator { hash } => match self.state.operator {
                 // The model does not keep its revision; the caller compares the kind only.
                 Some(old) if old == *hash => Ok(Done::Unchanged(Position::ZERO)),

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AppId, Id, Position};
 use crate::vnode::command::OpKey;
 
+use super::members::{self, found::Founding};
+
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum KeyKind {
@@ -43,6 +45,12 @@ pub enum MetaCommand {
     /// Does the command at most once under this operation id, which is recorded with the change. Again: changes
     /// nothing. With another fingerprint: `KeyReused`. `app` and `caller` are those of the call.
     Once { app: AppId, caller: Id, op: OpKey, command: Box<MetaCommand> },
+    /// Founds the membership of a cluster whose members and ring stood in configuration so far. There is one already: changes
+    /// nothing, even if it is another.
+    Found(Box<Founding>),
+    /// Tells the membership something. What it refuses is [`Fault::Stale`](crate::fault::Fault::Stale) with the position of
+    /// its last change: who follows the metadata up to there finds out why. There is none: `Absent`.
+    Members(Box<members::command::Command>),
 }
 
 /// Longest name of an app, in bytes.

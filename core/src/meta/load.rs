@@ -10,7 +10,7 @@ use crate::rows::key::after_prefix;
 use crate::rows::{Row, get, unseal};
 use crate::store::{Direction, StateRead, StoreFault};
 
-use super::rows::{app, key, named, operator, role, settings, touched, types};
+use super::rows::{app, key, members, named, operator, role, settings, touched, types};
 use super::state::{App, Key, MetaState, Role, TypeDecl};
 
 /// Reads the whole metadata.
@@ -54,6 +54,11 @@ pub fn reload_app(rows: &dyn StateRead, state: &MetaState, id: AppId) -> Result<
 
 fn finish(rows: &dyn StateRead, mut state: MetaState) -> Result<MetaState, StoreFault> {
     state.operator = get::<operator::Operator>(rows, &operator::key())?.map(|operator| operator.hash);
+    let rev = members::rev(rows)?.unwrap_or(Position::ZERO);
+    if rev != state.members_rev {
+        state.members = members::read(rows)?.map(Arc::new);
+        state.members_rev = rev;
+    }
     if let Some(applied) = get::<Applied>(rows, &applied::key(META))? {
         state.position = applied.position;
         state.eras = applied.eras;

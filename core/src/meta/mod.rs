@@ -1,5 +1,5 @@
-//! The metadata: apps with settings, keys, roles and types. One more replicated log of the same kind as
-//! the partitions'; every member follows it by position.
+//! The metadata: apps with settings, keys, roles and types, and who belongs to the cluster. One more
+//! replicated log of the same kind as the partitions'; every member follows it by position.
 //!
 //! [`command`] is what it is told, [`state`] what a member keeps of it in memory, [`apply`] how a command
 //! changes the [`rows`], [`load`] how the rows become the state, all of it or what changed since.
@@ -16,3 +16,5 @@ pub mod state;
 
 #[cfg(test)]
 mod apply_test;
+#[cfg(test)]
+mod members_rows_test;

@@ -8,6 +8,7 @@ use crate::rows::applied::Eras;
 use crate::time::Time;
 
 use super::command::{AppState, KeyKind};
+use super::members::Membership;
 
 /// The metadata as of one position.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,6 +21,10 @@ pub struct MetaState {
     pub apps: BTreeMap<String, Arc<App>>,
     /// SHA-256 of the operator's token, once there is one.
     pub operator: Option<[u8; 32]>,
+    /// Who belongs to the cluster and who holds what; nothing for a member that is alone, and until it is founded.
+    pub members: Option<Arc<Membership>>,
+    /// Position of its last change; zero while there is none.
+    pub members_rev: Position,
 }
 
 impl MetaState {

@@ -21,6 +21,13 @@ impl Ring {
         Ring { sets: vec![Vec::new(); usize::from(count.get())] }
     }
 
+    /// A ring of these sets, in the order of the partitions; nothing if their number is none for a ring. Whether each set is
+    /// one that [`Ring::set`] makes is for [`Ring::is_sound`] to say.
+    pub fn of_sets(sets: Vec<Vec<MemberId>>) -> Option<Ring> {
+        let count = u16::try_from(sets.len()).ok()?;
+        PartitionCount::new(count).ok().map(|_| Ring { sets })
+    }
+
     /// How many partitions there are.
     pub fn len(&self) -> usize {
         self.sets.len()

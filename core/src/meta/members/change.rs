@@ -86,16 +86,22 @@ impl Change {
     }
 }
 
+impl Change {
+    /// The command for it, with members called as `name` calls them.
+    pub fn told(&self, name: &dyn Fn(MemberId) -> String) -> String {
+        let mut words = vec![self.word().to_owned()];
+        words.extend(self.members().map(name));
+        match self {
+            Change::Zone(_, zone) => words.push(zone.name().to_owned()),
+            Change::Weight(_, weight) => words.push(weight.get().to_string()),
+            _ => {}
+        }
+        words.join(" ")
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())?;
-        for member in self.members() {
-            write!(f, " {}", member.0)?;
-        }
-        match self {
-            Change::Zone(_, zone) => write!(f, " {}", zone.name()),
-            Change::Weight(_, weight) => write!(f, " {}", weight.get()),
-            _ => Ok(()),
-        }
+        f.write_str(&self.told(&|member| member.0.to_string()))
     }
 }

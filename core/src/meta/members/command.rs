@@ -108,32 +108,42 @@ pub enum Happening {
     Landed(Move),
 }
 
-impl fmt::Display for Happening {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Happening {
+    /// What happened, with members called as `name` calls them.
+    pub fn told(&self, name: &dyn Fn(MemberId) -> String) -> String {
         match self {
-            Happening::Staged(change) => write!(f, "`{change}` was staged"),
-            Happening::Cleared => f.write_str("the staged changes were cleared"),
-            Happening::Committed(plan) => write!(f, "plan {plan} was committed"),
-            Happening::Up(member) => write!(f, "member {} came back", member.0),
+            Happening::Staged(change) => format!("`{}` was staged", change.told(name)),
+            Happening::Cleared => "the staged changes were cleared".to_owned(),
+            Happening::Committed(plan) => format!("plan {plan} was committed"),
+            Happening::Up(member) => format!("member {} came back", name(*member)),
             Happening::Landed(done) => {
-                write!(f, "a replica of partition {} moved, and other rows would be lost", done.partition.0)
+                format!("a replica of partition {} moved, and other rows would be lost", done.partition.0)
             }
-            Happening::Dropped(change) => write!(f, "`{change}` was dropped, because the member has left"),
+            Happening::Dropped(change) => {
+                format!("`{}` was dropped, because the member has left", change.told(name))
+            }
         }
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Happening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.told(&|member| member.0.to_string()))
+    }
+}
+
+impl Refusal {
+    /// Why, with members called as `name` calls them.
+    pub fn told(&self, name: &dyn Fn(MemberId) -> String) -> String {
         match self {
             Refusal::BadName => {
-                f.write_str("not a member's name: 1 to 63 of a-z, 0-9 and -, with - neither first nor last")
+                "not a member's name: 1 to 63 of a-z, 0-9 and -, with - neither first nor last".to_owned()
             }
-            Refusal::AlreadyMember(id) => write!(f, "{} is a member already", id.0),
-            Refusal::NameTaken(id) => write!(f, "member {} is called so", id.0),
-            Refusal::TooManyMembers => write!(f, "a cluster has {} members at most", super::MEMBERS_MAX),
-            Refusal::NoSuchMember(id) => write!(f, "there is no member {}", id.0),
-            Refusal::SameMember(id) => write!(f, "member {} cannot take its own place", id.0),
+            Refusal::AlreadyMember(id) => format!("{} is a member already", name(*id)),
+            Refusal::NameTaken(id) => format!("member {} is called so", name(*id)),
+            Refusal::TooManyMembers => format!("a cluster has {} members at most", super::MEMBERS_MAX),
+            Refusal::NoSuchMember(id) => format!("there is no member {}", name(*id)),
+            Refusal::SameMember(id) => format!("member {} cannot take its own place", name(*id)),
             Refusal::WrongState(id, state) => {
                 let is = match state {
                     MemberState::Joining => "only joining: clear, or commit first",
@@ -141,28 +151,31 @@ impl fmt::Display for Refusal {
                     MemberState::Leaving => "leaving already",
                     MemberState::Down => "down and can give nothing: force-replace or force-remove it",
                 };
-                write!(f, "member {} is {is}", id.0)
+                format!("member {} is {is}", name(*id))
             }
-            Refusal::AlreadyStaged(change) => write!(f, "`{change}` is staged: clear it first"),
-            Refusal::NothingStaged => f.write_str("nothing is staged"),
-            Refusal::NobodyLeft => f.write_str("nobody would be left to hold anything"),
+            Refusal::AlreadyStaged(change) => format!("`{}` is staged: clear it first", change.told(name)),
+            Refusal::NothingStaged => "nothing is staged".to_owned(),
+            Refusal::NobodyLeft => "nobody would be left to hold anything".to_owned(),
             Refusal::PlanChanged { since, earlier } => {
-                f.write_str("the cluster has changed since that plan: ")?;
+                let mut happened: Vec<String> = since.iter().map(|event| event.what.told(name)).collect();
                 if *earlier {
-                    f.write_str("…, ")?;
+                    happened.insert(0, "…".to_owned());
                 }
-                for (at, event) in since.iter().enumerate() {
-                    write!(f, "{}{}", if at > 0 { ", " } else { "" }, event.what)?;
-                }
-                Ok(())
+                format!("the cluster has changed since that plan: {}", happened.join(", "))
             }
-            Refusal::UnknownPlan => f.write_str("there is no such plan"),
-            Refusal::UnsoundRing => f.write_str("not a ring of these members"),
+            Refusal::UnknownPlan => "there is no such plan".to_owned(),
+            Refusal::UnsoundRing => "not a ring of these members".to_owned(),
             Refusal::TargetChanged(generation) => {
-                write!(f, "the target is now that of generation {generation}")
+                format!("the target is now that of generation {generation}")
             }
-            Refusal::NoSuchMove => f.write_str("there is no such move"),
+            Refusal::NoSuchMove => "there is no such move".to_owned(),
         }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.told(&|member| member.0.to_string()))
     }
 }
 

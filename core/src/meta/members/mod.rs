@@ -4,12 +4,14 @@
 //! was a gossiped ring, a claimant and a vote on whether all have seen it is here a state machine under one log:
 //! [`Membership::apply`] takes one [`Command`] after the other and says what came of each.
 //!
-//! Reading order: [`change`], [`command`], `stage` (what may be staged), [`plan`], `commit`, `landing` (moves that are done).
+//! Reading order: [`change`], [`command`], [`found`] (how it begins), `stage` (what may be staged), [`plan`], `commit`, `landing`
+//! (moves that are done).
 //!
 //! Must never learn: who asks, how rows travel, who is reachable.
 
 pub mod change;
 pub mod command;
+pub mod found;
 pub mod plan;
 
 mod commit;
@@ -19,7 +21,7 @@ mod stage;
 #[cfg(test)]
 mod members_test;
 #[cfg(test)]
-mod sequences_test;
+pub(in crate::meta) mod sequences_test;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -63,8 +65,8 @@ pub struct Membership {
     pub committed: Option<PlanId>,
     /// What happened last, each with the revision that it made.
     pub history: VecDeque<Event>,
-    replicas: u8,
-    seed: u64,
+    pub(in crate::meta) replicas: u8,
+    pub(in crate::meta) seed: u64,
 }
 
 impl Membership {

@@ -29,7 +29,7 @@ enum Act {
     Land(usize),
 }
 
-fn changes() -> impl Strategy<Value = Change> {
+pub(in crate::meta) fn changes() -> impl Strategy<Value = Change> {
     let id = || (1..12u64).prop_map(MemberId);
     let zone = || (0..3u8).prop_map(|zone| Zone::new(&format!("z{zone}")).unwrap());
     let weight = || prop::sample::select(vec![0, 50, 100, 100, 300]).prop_map(|w| Weight::new(w).unwrap());

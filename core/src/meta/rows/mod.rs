@@ -12,12 +12,16 @@
 //! | [`operator`] | – | hash of the operator's token |
 //! | [`counter`] | counter, app | the last number that was given out |
 //! | [`touched`] | position | the app whose last change it was |
+//! | [`members`] | – | revision, generation, staged changes, what happened last |
+//! | [`members`] by id | member | name, zone, weight, state |
+//! | [`members`] holders | partition | who holds it, and who should |
 //!
 //! Must never learn: what a setting or a declaration means.
 
 pub mod app;
 pub mod counter;
 pub mod key;
+pub mod members;
 pub mod named;
 pub mod operator;
 pub mod role;
