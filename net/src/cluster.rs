@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use gomer_core::fault::Fault;
-use gomer_core::id::{AppId, Id, MemberId, Partition, Position, Root};
+use gomer_core::id::{AppId, Id, MemberId, Partition, Position, Root, RootKind};
 use gomer_core::meta::command::MetaCommand;
 use gomer_core::meta::state::MetaState;
 use gomer_core::mutant::Mutants;
 use gomer_core::ring::partition::PartitionCount;
 use gomer_core::rng::Rng;
+use gomer_core::rows::applied::Eras;
 use gomer_core::shard::{Input, ShardStatus, Ticket};
 use gomer_core::time::{Monotonic, Now};
 use gomer_core::vnode::command::{Outcome, WRITE_OPERATIONS_MAX, Write, WriteResult};
-use gomer_core::vnode::query::{Query, Reading};
+use gomer_core::vnode::query::{Answer, ChangesFrom, ChangesPage, Query, Reading};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::edges::{Clock, Entropy};
@@ -112,6 +113,19 @@ impl Inner {
         &self.shards[partition.0 as usize % self.shards.len()]
     }
 
+    /// Who holds a partition now; nobody is known by a member that is alone.
+    pub(crate) fn holders(&self, partition: Partition) -> Vec<MemberId> {
+        let meta = self.meta.read().expect(UNPOISONED).clone();
+        self.peers
+            .as_ref()
+            .map_or_else(Vec::new, |peers| peers.ring.holders_now(meta.members.as_deref(), partition))
+    }
+
+    /// Whether this member holds a partition now.
+    pub(crate) fn holds(&self, partition: Partition) -> bool {
+        self.peers.as_ref().is_none_or(|peers| self.holders(partition).contains(&peers.ring.own().number))
+    }
+
     pub(crate) fn ticket(&self) -> Ticket {
         Ticket(self.tokens.fetch_add(1, Ordering::Relaxed))
     }
@@ -150,6 +164,36 @@ impl Cluster {
         }
     }
 
+    /// What changed of an app in a whole partition, read like [`Cluster::read`]; with the position that it is as of, and
+    /// the eras that positions belong to.
+    pub async fn changes(
+        &self,
+        app: AppId,
+        partition: Partition,
+        from: ChangesFrom,
+        limit: u32,
+    ) -> Result<(ChangesPage, Position, Eras), Fault> {
+        debug_assert!(partition.0 < self.inner.partitions.get());
+        let query = Query::Changes { from, limit };
+        // Any root will do: none is looked at.
+        let root = Root::new(RootKind::Misc, Id::NIL);
+        let reading = match &self.inner.peers {
+            Some(peers) => self.find(peers, partition, app, root, query).await?,
+            None => self.inner.shard_of(partition).reader.read(partition, app, root, &query)?,
+        };
+        match reading.answer {
+            Answer::Changes(page) => Ok((page, reading.position, reading.eras)),
+            // Of an older program, which does not know the question.
+            _ => Err(Fault::Unavailable),
+        }
+    }
+
+    /// Whether this member leads a partition, as far as it knows: see [`Cluster::leads`].
+    pub fn leads_partition(&self, partition: Partition) -> bool {
+        let Some(peers) = &self.inner.peers else { return true };
+        peers.routes.leader(partition) == Some(peers.ring.own().number)
+    }
+
     /// The metadata, as this member knows it.
     pub fn meta(&self) -> Arc<MetaState> {
         self.inner.meta.read().expect(UNPOISONED).clone()
@@ -170,9 +214,7 @@ impl Cluster {
 
     /// Watches roots for changes. Register first, then read.
     pub fn watch(&self, app: AppId, roots: Vec<Root>) -> Watch {
-        let far = self.inner.peers.as_ref().is_some_and(|peers| {
-            roots.iter().any(|&root| !peers.ring.holds(self.inner.partitions.of(app, root)))
-        });
+        let far = roots.iter().any(|&root| !self.inner.holds(self.inner.partitions.of(app, root)));
         self.inner.watchers.watch(app, roots, self.inner.tokens.fetch_add(1, Ordering::Relaxed), far)
     }
 

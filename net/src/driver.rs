@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gomer_core::fault::Fault;
-use gomer_core::id::{MemberId, Partition};
+use gomer_core::id::{MemberId, Partition, Position};
+use gomer_core::meta::command::MetaCommand;
 use gomer_core::meta::load;
+use gomer_core::meta::members::command::Command;
 use gomer_core::ring::partition::META;
 use gomer_core::shard::{Effect, Input, Message, Shard, ShardStatus, Ticket};
 use gomer_core::store::memtable::Reader;
@@ -18,7 +20,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::between::{Answered, Between};
-use crate::cluster::{Attempt, Inner, Reply, Request};
+use crate::cluster::{Attempt, Cluster, Inner, Reply, Request};
+use crate::handoff::{self, Next};
 use crate::runtime::Fatal;
 
 /// Inputs of one turn, at most.
@@ -27,6 +30,12 @@ const TURN_INPUTS: usize = 256;
 const TURN_PEER_INPUTS: usize = 192;
 /// How often a shard is told that time has passed.
 const TICK: Duration = Duration::from_millis(100);
+/// So long after one attempt to found the membership the next is made.
+const FOUND_AGAIN: Duration = Duration::from_secs(3);
+/// How often it is looked what has to move.
+const HAND_OFF_EVERY: Duration = Duration::from_secs(1);
+/// So long a replica that others have taken over stays open: longer than anybody waits for it.
+const RELEASE_AFTER: Duration = Duration::from_secs(5);
 
 pub(crate) struct Driver<L: LogStore, S: StateStore> {
     /// Which of the member's loops this is.
@@ -51,6 +60,14 @@ pub(crate) struct Driver<L: LogStore, S: StateStore> {
     /// The checkpoint under way.
     pub(crate) checkpoint: Option<JoinHandle<Result<S::Snapshot, StoreFault>>>,
     pub(crate) ticked: Option<Monotonic>,
+    /// When this loop last proposed to found the membership.
+    pub(crate) founded: Option<Monotonic>,
+    /// When this loop last looked what has to move.
+    pub(crate) handed_off: Option<Monotonic>,
+    /// Partitions that others hold now, and since when.
+    pub(crate) leaving: BTreeMap<Partition, Monotonic>,
+    /// Position of the membership by which leaders are preferred.
+    pub(crate) preferred: Position,
     pub(crate) _ending: mpsc::Sender<()>,
 }
 
@@ -158,6 +175,9 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
                 self.shard.drain(true);
             }
             self.listen(now);
+            inputs.extend(self.found(now));
+            self.hand_off(now, &mut inputs)?;
+            self.prefer();
         }
         let touched = self.touched(&inputs);
         self.shard.set_full(self.full.load(Ordering::Relaxed));
@@ -201,6 +221,93 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
         }
     }
 
+    /// Whoever leads the metadata of a cluster whose members stood in configuration so far founds the membership with
+    /// them, as soon as every program knows what that is.
+    fn found(&mut self, now: Now) -> Option<Input> {
+        let peers = self.inner.peers.as_ref()?;
+        let waits = self.founded.is_some_and(|at| now.mono.since(at) < FOUND_AGAIN);
+        if waits || !self.shard.leads(META) || !peers.all_versed() {
+            return None;
+        }
+        if self.inner.meta.read().expect(UNPOISONED).members.is_some() {
+            return None;
+        }
+        self.founded = Some(now.mono);
+        let command = Box::new(MetaCommand::Found(Box::new(peers.ring.founding())));
+        Some(Input::Meta { ticket: self.inner.ticket(), command })
+    }
+
+    /// Opens what is to come here, closes what others hold now, and asks for the next step of each move that is led here.
+    fn hand_off(&mut self, now: Now, inputs: &mut Vec<Input>) -> Result<(), StoreFault> {
+        let shards = self.inner.shards.len();
+        let rests = self.handed_off.is_some_and(|at| now.mono.since(at) < HAND_OFF_EVERY);
+        let Some(peers) = self.inner.peers.as_ref().filter(|_| self.number < shards && !rests) else {
+            return Ok(());
+        };
+        let meta = self.inner.meta.read().expect(UNPOISONED).clone();
+        let Some(members) = &meta.members else { return Ok(()) };
+        self.handed_off = Some(now.mono);
+        let own = peers.ring.own().number;
+        let moves = handoff::under_way(members);
+        for partition in self.inner.partitions.all().filter(|p| usize::from(p.0) % shards == self.number) {
+            if handoff::lives_at(members, own, partition) {
+                self.leaving.remove(&partition);
+                if !self.shard.holds(partition) {
+                    tracing::info!(partition = partition.0, "a replica comes here");
+                    self.shard.adopt(partition, peers.ring.replica_set(partition))?;
+                    self.preferred = Position::ZERO;
+                }
+            } else if self.shard.holds(partition) && !self.shard.leads(partition) {
+                peers.routes.leave(partition);
+                let since = *self.leaving.entry(partition).or_insert(now.mono);
+                if now.mono.since(since) >= RELEASE_AFTER {
+                    tracing::info!(partition = partition.0, "a replica has gone from here");
+                    self.leaving.remove(&partition);
+                    self.shard.release(partition);
+                }
+            }
+            let Some(replicas) = self.shard.replicas(partition).filter(|_| self.shard.leads(partition))
+            else {
+                continue;
+            };
+            let peer = |member| peers.ring.raft_of(member, partition);
+            match handoff::next(members, &moves, partition, &replicas, peer) {
+                Some(Next::Change(change)) => {
+                    // What cannot be done yet is refused, and asked for again.
+                    inputs.push(Input::Change { ticket: self.inner.ticket(), partition, change });
+                }
+                Some(Next::Landed(done)) => {
+                    let since = members.target_generation;
+                    let landed = MetaCommand::Members(Box::new(Command::Landed { since, done }));
+                    let cluster = Cluster::new(self.inner.clone());
+                    tokio::spawn(async move {
+                        // Told again if it is lost. Refused: the target is another one by now.
+                        if let Err(fault) = cluster.change_meta(landed).await {
+                            tracing::debug!(partition = done.partition.0, %fault, "a move could not be told");
+                        }
+                    });
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets those lead who should as the metadata says, when that has changed.
+    fn prefer(&mut self) {
+        let Some(peers) = &self.inner.peers else { return };
+        let meta = self.inner.meta.read().expect(UNPOISONED).clone();
+        if meta.members_rev == self.preferred {
+            return;
+        }
+        self.preferred = meta.members_rev;
+        for partition in self.shard.partitions().collect::<Vec<_>>() {
+            let leader = peers.ring.leader(meta.members.as_deref(), partition);
+            let peer = leader.map(|leader| peers.ring.raft_id(leader, partition));
+            self.shard.prefer(partition, peer);
+        }
+    }
+
     /// The partitions whose leader may be another one after a turn with these inputs.
     fn touched(&self, inputs: &[Input]) -> BTreeSet<Partition> {
         let mut touched = BTreeSet::new();
@@ -217,6 +324,10 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
     fn publish_routes(&self, now: Now, touched: &BTreeSet<Partition>, all: bool) {
         let Some(peers) = &self.inner.peers else { return };
         let publish = |partition| {
+            // What came here and is not told yet, and what has gone and is not closed yet, others know better.
+            if !self.inner.holds(partition) && !self.shard.leads(partition) {
+                return;
+            }
             peers.routes.publish(now.mono, partition, self.shard.read_permit(now, partition));
         };
         if all {
@@ -262,8 +373,10 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
         if let Some(peers) = &self.inner.peers {
             let known = peers.routes.leader(to);
             // Not held here: any of its members can say who leads it.
-            let guess =
-                || peers.ring.holders(to).next().filter(|_| !peers.ring.holds(to)).map(|it| it.number);
+            let guess = || {
+                let holders = self.inner.holders(to);
+                holders.first().copied().filter(|_| !holders.contains(&peers.ring.own().number))
+            };
             match known.or_else(guess) {
                 Some(leader) if leader == peers.ring.own().number => {}
                 Some(leader) => {

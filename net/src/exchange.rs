@@ -11,6 +11,7 @@ use gomer_core::id::{Id, MemberId, Partition};
 use gomer_core::ring::partition::META;
 use gomer_core::shard::Input;
 use gomer_core::vnode::command::WRITE_OPERATIONS_MAX;
+use gomer_core::vnode::query::Query;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -83,7 +84,11 @@ impl Exchange {
         let (partition, input) = match what {
             Asked::Status => return answer(Answered::Status(self.cluster.member_status())),
             Asked::Read { partition, app, root, query } => {
-                if inner.partitions.of(app, root) != partition {
+                let known = match *query {
+                    Query::Changes { .. } => partition.0 < inner.partitions.get(),
+                    _ => inner.partitions.of(app, root) == partition,
+                };
+                if !known {
                     return answer(Answered::Read(Err(Refused::Unavailable)));
                 }
                 let cluster = self.cluster.clone();
@@ -166,7 +171,7 @@ impl Upward<Between> for Exchange {
                 }
                 Between::Steps { .. } => self.steps(from, message),
                 Between::Leads { partition, leader } => {
-                    if !self.peers().ring.holds(partition) {
+                    if !self.inner().holds(partition) {
                         self.peers().routes.learn(partition, Some(leader));
                     }
                 }
@@ -190,6 +195,7 @@ impl Upward<Between> for Exchange {
         match event {
             LinkEvent::Up { features, .. } => {
                 let ours = feature_of(&self.peers().ring);
+                self.peers().speaks(member.number, features.iter().any(|feature| feature == MEMBERS_FEATURE));
                 let mut alike = self.alike.lock().expect(UNPOISONED);
                 if features.contains(&ours) {
                     alike.insert(member.number);
@@ -220,6 +226,9 @@ impl Upward<Between> for Exchange {
         }
     }
 }
+
+/// By which members notice that they know the commands of the membership.
+pub(crate) const MEMBERS_FEATURE: &str = "members:1";
 
 /// By which members notice that they were configured alike.
 pub(crate) fn feature_of(ring: &Ring) -> String {

@@ -7,6 +7,7 @@ pub mod cluster;
 mod driver;
 pub mod edges;
 mod exchange;
+pub mod handoff;
 pub mod http;
 pub mod peer;
 mod peers;

@@ -1,7 +1,8 @@
 //! The other members of the cluster: what this one tells and asks them.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use gomer_core::fault::Fault;
@@ -27,6 +28,8 @@ pub(crate) struct Peers {
     pub(crate) live: AtomicUsize,
     /// What came from other members and found no room. It comes again, or is asked for again.
     pub(crate) dropped: AtomicU64,
+    /// Members whose programs know the commands of the membership.
+    versed: Mutex<BTreeSet<MemberId>>,
     links: OnceLock<Weak<dyn Outward>>,
 }
 
@@ -67,7 +70,8 @@ impl Peers {
     pub(crate) fn new(ring: Ring, first: u64, beats: Arc<Beats>) -> Peers {
         let routes = Routes::new(ring.own().number, ring.partitions());
         let (live, dropped) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Peers { ring, routes, asks: Asks::new(first), beats, live, dropped, links: OnceLock::new() }
+        let (asks, versed, links) = (Asks::new(first), Mutex::default(), OnceLock::new());
+        Peers { ring, routes, asks, beats, live, dropped, versed, links }
     }
 
     /// From now on there is a way to them.
@@ -98,6 +102,23 @@ impl Peers {
         self.ring.others().any(|member| self.is_up(member.number))
     }
 
+    /// A link has come up: whether the program at its other end knows the commands of the membership.
+    pub(crate) fn speaks(&self, member: MemberId, versed: bool) {
+        let mut all = self.versed.lock().expect(UNPOISONED);
+        if versed {
+            all.insert(member);
+        } else {
+            all.remove(&member);
+        }
+    }
+
+    /// Whether every other member's program is known to know the commands of the membership. One that does not would take
+    /// them for damage.
+    pub(crate) fn all_versed(&self) -> bool {
+        let versed = self.versed.lock().expect(UNPOISONED);
+        self.ring.others().all(|member| versed.contains(&member.number))
+    }
+
     /// Asks a member. Nothing: it did not answer in time, or was lost; what it did is unknown.
     /// It was not asked: [`Fault::Busy`], too much waits for it, or [`Fault::Unavailable`], its link is down.
     pub(crate) async fn ask(
@@ -122,3 +143,5 @@ impl Peers {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 }
+
+const UNPOISONED: &str = "nothing panics under this lock";

@@ -1,12 +1,15 @@
-//! The members of a cluster and what each holds, as configuration says it. The same on every member, and the
-//! same for ever: members that come and go are not its business yet.
+//! The members of a cluster, and what each held when it began, as configuration says it. The same on every member, and the
+//! same for ever. What each holds now is in the metadata.
 
 use std::fmt;
 
 use gomer_core::id::{MemberId as Number, Partition};
+use gomer_core::meta::members::Membership;
+use gomer_core::meta::members::found::Founding;
 use gomer_core::ring::fixed::{self, MEMBERS_MAX};
-use gomer_core::ring::member::is_member_name;
+use gomer_core::ring::member::{Member, MemberState, Weight, Zone, is_member_name};
 use gomer_core::ring::partition::{META, PartitionCount};
+use gomer_core::ring::table;
 use gomer_core::shard::ReplicaSet;
 
 use crate::peer::identity::{ClusterId, MemberId};
@@ -163,6 +166,18 @@ impl Ring {
         places.into_iter().map(|place| &self.members[place])
     }
 
+    /// Who should lead a partition, as the metadata says; before that knows, as the configuration does. The metadata itself is
+    /// led by the first member that is not down.
+    pub fn leader(&self, known: Option<&Membership>, partition: Partition) -> Option<&RingMember> {
+        let Some(known) = known else { return self.holders(partition).next() };
+        if partition == META {
+            let is_down =
+                |number: Number| known.members.get(&number).is_none_or(|it| it.state == MemberState::Down);
+            return self.members.iter().find(|member| !is_down(member.number));
+        }
+        known.ring.leader(partition).and_then(|leader| self.numbered(leader))
+    }
+
     /// Whether this member holds it.
     pub fn holds(&self, partition: Partition) -> bool {
         self.holders(partition).any(|member| member.number == self.own().number)
@@ -173,7 +188,13 @@ impl Ring {
         fixed::raft_id(self.cluster.0, member.id.0, partition)
     }
 
-    /// The replicas of a partition that this member holds.
+    /// The Raft id of the replica of a member that core knows so. Of one that is not in the configuration: an id that no
+    /// replica has.
+    pub(crate) fn raft_of(&self, number: Number, partition: Partition) -> u64 {
+        self.numbered(number).map_or(number.0.max(1), |member| self.raft_id(member, partition))
+    }
+
+    /// The first voters of a partition, and this member's replica of it, which need not be one of them.
     pub fn replica_set(&self, partition: Partition) -> ReplicaSet {
         let mut voters: Vec<u64> =
             self.holders(partition).map(|holder| self.raft_id(holder, partition)).collect();
@@ -183,10 +204,37 @@ impl Ring {
         ReplicaSet { peer, voters, preferred }
     }
 
-    /// Where each replica lives, by its Raft id.
+    /// Where each replica lives that there can be, by its Raft id.
     pub fn locations(&self) -> impl Iterator<Item = (u64, Number)> + '_ {
         let all = self.partitions.all().chain([META]);
-        all.flat_map(move |p| self.holders(p).map(move |holder| (self.raft_id(holder, p), holder.number)))
+        all.flat_map(move |p| self.members.iter().map(move |member| (self.raft_id(member, p), member.number)))
+    }
+
+    /// Who holds a partition now, as the metadata says; before that knows, as the configuration does.
+    pub fn holders_now(&self, known: Option<&Membership>, partition: Partition) -> Vec<Number> {
+        match known {
+            Some(known) if partition != META => known.ring.holders(partition).to_vec(),
+            _ => self.holders(partition).map(|holder| holder.number).collect(),
+        }
+    }
+
+    /// What the membership in the metadata begins with: the same, whoever founds it.
+    pub fn founding(&self) -> Founding {
+        let mut ring = table::Ring::empty(self.partitions);
+        for partition in self.partitions.all() {
+            let holders: Vec<Number> = self.holders(partition).map(|holder| holder.number).collect();
+            ring.set(partition, &holders);
+        }
+        let member = |member: &RingMember| Member {
+            name: member.name.clone(),
+            zone: Zone::default(),
+            weight: Weight::DEFAULT,
+            state: MemberState::Valid,
+        };
+        let members = self.members.iter().map(|one| (one.number, member(one))).collect();
+        let replicas = u8::try_from(self.replicas).expect("a fixed ring has five members at most");
+        let (head, _) = self.cluster.0.as_bytes().split_first_chunk().expect("an id has 16 bytes");
+        Founding { members, ring, replicas, seed: u64::from_be_bytes(*head) }
     }
 
     /// What must be the same on every member and at every start, as text: to be compared, and kept.
@@ -234,8 +282,21 @@ mod tests {
         assert_eq!(ada.replica_set(META).voters.len(), 3);
         let locations: Vec<_> = ada.locations().collect();
         assert_eq!(locations, bob.locations().collect::<Vec<_>>());
-        assert_eq!(locations.len(), 64 * 2 + 3);
+        assert_eq!(locations.len(), 64 * 3 + 3);
         assert!(ada.is_first() && !bob.is_first());
+    }
+
+    #[test]
+    fn every_member_would_found_the_same_membership() {
+        let [ada, eve] = ["ada", "eve"].map(|own| ring(own, &THREE, 2).unwrap());
+        assert_eq!(ada.founding(), eve.founding());
+        let membership = Membership::found(&ada.founding()).unwrap();
+        membership.check();
+        assert_eq!(membership.generation, ada.generation());
+        for partition in PartitionCount::DEFAULT.all() {
+            let first = ada.holders(partition).next().map(|holder| holder.number);
+            assert_eq!(membership.ring.leader(partition), first);
+        }
     }
 
     #[test]

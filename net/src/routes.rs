@@ -79,6 +79,13 @@ impl Routes {
         }
     }
 
+    /// The partition is not held here any more: nobody waits for its leader, and nothing of it is answered here.
+    pub(crate) fn leave(&self, partition: Partition) {
+        let mut route = self.lock(partition);
+        let leader = route.leader.filter(|leader| *leader != self.own);
+        *route = Route { leader, ..Route::default() };
+    }
+
     pub(crate) fn leader(&self, partition: Partition) -> Option<MemberId> {
         self.lock(partition).leader
     }

@@ -91,21 +91,29 @@ impl<'a> Trip<'a> {
 
     /// Somebody who does not hold the partition can only guess, and is told.
     fn guess(&mut self) -> Option<MemberId> {
-        if self.peers.ring.holds(self.partition) {
+        let holders = self.cluster.inner.holders(self.partition);
+        if holders.is_empty() || holders.contains(&self.peers.ring.own().number) {
             return None;
         }
-        let holders: Vec<_> = self.peers.ring.holders(self.partition).collect();
         self.guesses += 1;
-        Some(holders[(self.guesses - 1) % holders.len()].number)
+        Some(holders[(self.guesses - 1) % holders.len()])
     }
 
     /// That member does not lead; `other` may.
     fn redirected(&mut self, from: MemberId, other: Option<MemberId>) {
         let hint = other.filter(|other| *other != from);
-        if !self.peers.ring.holds(self.partition) {
+        if !self.cluster.inner.holds(self.partition) {
             self.peers.routes.learn(self.partition, hint);
         }
         self.hint = hint;
+    }
+
+    /// That member did not answer: who holds nothing of the partition forgets that it led, or would ask it for ever.
+    fn unanswered(&self, member: MemberId) {
+        let own = self.peers.ring.own().number;
+        if member != own && !self.cluster.inner.holds(self.partition) {
+            self.peers.routes.learn(self.partition, None);
+        }
     }
 
     /// Waits until it is worth looking again; false: the time is over.
@@ -152,6 +160,9 @@ impl Cluster {
                     answered.map(|answered| answered.and_then(as_attempt))
                 }
             };
+            if let (Some(leader), Err(Fault::Unavailable | Fault::Timeout) | Ok(None)) = (leader, &attempt) {
+                trip.unanswered(leader);
+            }
             match attempt {
                 // Certainly not done.
                 Err(Fault::Unavailable) | Ok(Some(Attempt::Done(Err(Fault::Unavailable)))) => {}
@@ -216,7 +227,7 @@ impl Cluster {
                             fault => return Err(fault),
                         },
                         Ok(Some(Answered::Elsewhere(other))) => trip.redirected(leader, other),
-                        Ok(_) | Err(Fault::Unavailable | Fault::Timeout) => {}
+                        Ok(_) | Err(Fault::Unavailable | Fault::Timeout) => trip.unanswered(leader),
                         Err(fault) => return Err(fault),
                     }
                 }
@@ -238,7 +249,7 @@ impl Cluster {
     }
 
     /// Waits until this member's copy of the metadata has that position, but not for ever: it may be cut off.
-    pub(crate) async fn until_followed(&self, position: Position) {
+    pub async fn until_followed(&self, position: Position) {
         let mut followed = self.inner.meta_followed.subscribe();
         let until = self.now().mono + PATIENCE;
         let mut applied = false;

@@ -20,6 +20,7 @@ use gomer_core::rows::{applied, get};
 use gomer_core::shard::{Input, LOG_SLACK, Shard, ShardConfig, ShardStatus};
 use gomer_core::store::memtable::Reader;
 use gomer_core::store::{LogStore, StateStore, StoreFault};
+use gomer_core::vnode::journal::Journals;
 use gomer_core::vnode::query::{Query, Reading};
 use gomer_core::vnode::read;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -28,7 +29,8 @@ use crate::beats::Beats;
 use crate::cluster::{Cluster, Inner, Request, ShardHandle, ShardReader};
 use crate::driver::Driver;
 use crate::edges::{Clock, Entropy};
-use crate::exchange::{Exchange, Superseded, feature_of};
+use crate::exchange::{Exchange, MEMBERS_FEATURE, Superseded, feature_of};
+use crate::handoff;
 use crate::peer::identity::{Admit, Disk};
 use crate::peer::{Links, LinksConfig, Secure};
 use crate::peers::{Outward, Peers};
@@ -195,7 +197,7 @@ impl Member {
             disk: disk.clone(),
             turns: Arc::new(move || own_beats.all_turn(clock.now().mono)),
             admit,
-            features: vec![feature_of(&ring)],
+            features: vec![feature_of(&ring), MEMBERS_FEATURE.to_owned()],
             seed,
             ..LinksConfig::new(listen, ring.cluster(), ring.own().id, disk())
         };
@@ -229,15 +231,21 @@ impl Member {
         let (full, draining) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let mut opened = Vec::new();
         let ring = peers.as_ref().map(|peers| &peers.ring);
-        let held = |partition: &Partition| ring.is_none_or(|ring| ring.holds(*partition));
+        let seeds: Vec<u64> = (0..=count).map(|_| rng.next_u64()).collect();
+        let meta = open(&config, ring, meta.0, meta.1, vec![META], seeds[count])?;
+        let meta_reader = meta.shard.reader();
+        let known = load::load(&meta_reader.view())?;
+        // What is to come here lives here, too: it may have come in part.
+        let held = |partition: &Partition| match (ring, &known.members) {
+            (Some(ring), Some(members)) => handoff::lives_at(members, ring.own().number, *partition),
+            (Some(ring), None) => ring.holds(*partition),
+            (None, _) => true,
+        };
         for (number, (log, state)) in shards.into_iter().enumerate() {
             let own = |p: &Partition| p.0 as usize % count == number && held(p);
             let vnodes = config.partitions.all().filter(own).collect();
-            opened.push(open(&config, ring, log, state, vnodes, rng.next_u64())?);
+            opened.push(open(&config, ring, log, state, vnodes, seeds[number])?);
         }
-        let meta = open(&config, ring, meta.0, meta.1, vec![META], rng.next_u64())?;
-        let meta_reader = meta.shard.reader();
-        let known = load::load(&meta_reader.view())?;
         let followed = known.position;
         let inner = Arc::new(Inner {
             partitions: config.partitions,
@@ -275,6 +283,10 @@ impl Member {
                 live: Some(live),
                 checkpoint: None,
                 ticked: None,
+                founded: None,
+                handed_off: None,
+                leaving: BTreeMap::new(),
+                preferred: Position::ZERO,
                 _ending: ending.clone(),
             };
             edges.spawner.spawn(name, Box::pin(driver.run(stopped.clone())));
@@ -372,7 +384,8 @@ fn open<L: LogStore, S: StateStore>(
 impl<L: LogStore, S: StateStore> Opened<L, S> {
     fn handle(&self) -> ShardHandle {
         let damaged = self.clustered.then(|| self.peers.clone());
-        let reader = Arc::new(TableReader { reader: self.shard.reader(), damaged, mutants: self.mutants });
+        let (reader, journals) = (self.shard.reader(), self.shard.journals());
+        let reader = Arc::new(TableReader { reader, journals, damaged, mutants: self.mutants });
         let (queue, peers) = (self.sender.clone(), self.peers.clone());
         ShardHandle { queue, peers, reader, status: self.status.clone() }
     }
@@ -380,6 +393,7 @@ impl<L: LogStore, S: StateStore> Opened<L, S> {
 
 struct TableReader<S: StateStore> {
     reader: Reader<S>,
+    journals: Journals,
     /// In a cluster: whom to tell of a row that does not check, so that other replicas' take its place.
     damaged: Option<mpsc::Sender<Input>>,
     mutants: Mutants,
@@ -387,7 +401,8 @@ struct TableReader<S: StateStore> {
 
 impl<S: StateStore> ShardReader for TableReader<S> {
     fn read(&self, partition: Partition, app: AppId, root: Root, query: &Query) -> Result<Reading, Fault> {
-        read::answer(&self.reader.view(), partition, app, root, query, self.mutants).map_err(|fault| {
+        let (rows, journals) = (self.reader.view(), Some(&self.journals));
+        read::answer_with(&rows, journals, partition, app, root, query, self.mutants).map_err(|fault| {
             tracing::error!(partition = partition.0, %fault, "a row cannot be read");
             if let Some(damaged) = &self.damaged {
                 // If there is no room, the next read tells.

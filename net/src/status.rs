@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use gomer_core::id::{MemberId, Partition};
+use gomer_core::id::{AppId, MemberId, Partition, Root};
 use gomer_core::ring::partition::{META, PartitionCount};
 use gomer_core::shard::ShardStatus;
 
@@ -35,6 +35,11 @@ impl Cluster {
     /// The members and what each holds; nothing: this one is alone.
     pub fn ring(&self) -> Option<&Ring> {
         self.inner.peers.as_ref().map(|peers| &peers.ring)
+    }
+
+    /// Whether another member answers this one now.
+    pub fn reaches(&self, member: MemberId) -> bool {
+        self.inner.peers.as_ref().is_some_and(|peers| peers.is_up(member))
     }
 
     /// How many partitions there are.
@@ -139,5 +144,12 @@ impl Cluster {
     pub fn leader(&self, partition: Partition) -> Option<MemberId> {
         debug_assert!(partition == META || partition.0 < self.inner.partitions.get());
         self.inner.peers.as_ref().and_then(|peers| peers.routes.leader(partition))
+    }
+
+    /// Whether this member leads the partition of a root, as far as it knows; a member that is alone leads them all. For
+    /// whom work falls to: another member may believe the same for a moment.
+    pub fn leads(&self, app: AppId, root: Root) -> bool {
+        let Some(peers) = &self.inner.peers else { return true };
+        peers.routes.leader(self.inner.partitions.of(app, root)) == Some(peers.ring.own().number)
     }
 }

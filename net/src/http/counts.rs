@@ -37,6 +37,8 @@ pub enum Count {
     OverAddress,
     /// Times accepting paused because the process or the system ran out of file descriptors.
     AcceptPaused,
+    /// Connections closed because TLS was not agreed on.
+    TlsFailed,
     /// Connections closed because a head did not come in time.
     HeadTimeout,
     /// Connections closed because nobody took the response.
@@ -59,11 +61,12 @@ pub enum Count {
 
 impl Count {
     /// Every counter, in the order of its declaration.
-    pub const ALL: [Count; 13] = [
+    pub const ALL: [Count; 14] = [
         Count::Accepted,
         Count::OverConnections,
         Count::OverAddress,
         Count::AcceptPaused,
+        Count::TlsFailed,
         Count::HeadTimeout,
         Count::WriteTimeout,
         Count::Requests,
@@ -82,6 +85,7 @@ impl Count {
             Count::OverConnections => "over_connections",
             Count::OverAddress => "over_address",
             Count::AcceptPaused => "accept_paused",
+            Count::TlsFailed => "tls_failed",
             Count::HeadTimeout => "head_timeout",
             Count::WriteTimeout => "write_timeout",
             Count::Requests => "requests",

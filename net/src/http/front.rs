@@ -19,6 +19,7 @@ use super::connection;
 use super::counts::{Count, Counts};
 use super::drain::{Drain, Entered, Gauge};
 use super::handler;
+use super::layer::Layer;
 use super::limits::Limits;
 use super::service::{Body, Refusal, Response, Service};
 use super::timer::now;
@@ -31,12 +32,12 @@ const TURNED_MAX: usize = 64;
 const TURNED_TIME: Duration = Duration::from_secs(2);
 
 /// A bound listener, not yet serving.
-#[derive(Debug)]
 pub struct Front {
     listener: TcpListener,
     address: SocketAddr,
     limits: Limits,
     counts: Arc<Counts>,
+    layer: Option<Arc<dyn Layer>>,
 }
 
 impl Front {
@@ -45,7 +46,17 @@ impl Front {
     pub async fn bind(address: SocketAddr, limits: Limits) -> io::Result<Front> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Front { listener, address, limits, counts: Arc::default() })
+        Ok(Front { listener, address, limits, counts: Arc::default(), layer: None })
+    }
+
+    /// Has every connection go through a layer.
+    pub fn through(self, layer: Arc<dyn Layer>) -> Front {
+        Front { layer: Some(layer), ..self }
+    }
+
+    /// Whether connections go through a layer.
+    pub fn is_layered(&self) -> bool {
+        self.layer.is_some()
     }
 
     /// The address that is really listened on.
@@ -73,6 +84,7 @@ impl Front {
             turned: AtomicUsize::new(0),
             ended: Notify::new(),
             addresses: Mutex::default(),
+            layer: self.layer,
         });
         accept(self.listener, &shared).await;
         while shared.open.load(Ordering::Acquire) > 0 {
@@ -82,7 +94,6 @@ impl Front {
 }
 
 /// What all connections of a front share.
-#[derive(Debug)]
 pub(super) struct Shared<S> {
     pub(super) service: Arc<S>,
     pub(super) limits: Limits,
@@ -100,6 +111,7 @@ pub(super) struct Shared<S> {
     ended: Notify,
     /// Connections per address, for the addresses that are counted at all.
     addresses: Mutex<HashMap<IpAddr, usize>>,
+    layer: Option<Arc<dyn Layer>>,
 }
 
 /// Accepts until the drain begins; then the listener is closed.
@@ -143,7 +155,21 @@ fn admit<S: Service>(stream: TcpStream, peer: IpAddr, shared: &Arc<Shared<S>>) {
             let _ = stream.set_nodelay(true);
             tokio::spawn(async move {
                 let shared = Arc::clone(&place.shared);
-                connection::serve(shared, stream, peer).await;
+                match &place.shared.layer {
+                    None => connection::serve(shared, stream, peer).await,
+                    Some(layer) => {
+                        let patience = shared.limits.head_timeout;
+                        let stream = tokio::time::timeout(patience, layer.open(stream)).await;
+                        match stream {
+                            Ok(Ok(stream)) => connection::serve(shared, stream, peer).await,
+                            Ok(Err(error)) => {
+                                tracing::debug!(%error, %peer, "no TLS was agreed on");
+                                shared.counts.add(Count::TlsFailed);
+                            }
+                            Err(_) => shared.counts.add(Count::TlsFailed),
+                        }
+                    }
+                }
                 drop(place);
             });
         }
@@ -156,7 +182,8 @@ fn admit<S: Service>(stream: TcpStream, peer: IpAddr, shared: &Arc<Shared<S>>) {
 
 /// Says why, and closes. Only so many are told at once: who floods us is not worth memory.
 fn turn_away<S: Service>(mut stream: TcpStream, shared: &Arc<Shared<S>>) {
-    if shared.turned.load(Ordering::Relaxed) >= TURNED_MAX {
+    // Agreeing on TLS first costs more than to serve.
+    if shared.layer.is_some() || shared.turned.load(Ordering::Relaxed) >= TURNED_MAX {
         return;
     }
     shared.turned.fetch_add(1, Ordering::Relaxed);
@@ -282,6 +309,7 @@ mod tests {
             turned: AtomicUsize::new(0),
             ended: Notify::new(),
             addresses: Mutex::default(),
+            layer: None,
         })
     }
 

@@ -5,7 +5,7 @@
 //! simulator, so it uses nothing of tokio that the simulator lacks.
 //!
 //! Reading order: [`service`] (the face), [`limits`], [`drain`], [`front`] (accepting),
-//! `connection` (one connection's life), [`guard`] (what hyper never gets to see), `handler` (one
+//! [`layer`] (what TLS is to it), `connection` (one connection's life), [`guard`] (what hyper never gets to see), `handler` (one
 //! request's life), `body`, [`sized`], [`live`], `websocket`; [`json`] stands alone.
 
 mod address;
@@ -18,12 +18,15 @@ pub mod guard;
 mod handler;
 mod io;
 pub mod json;
+pub mod layer;
 mod life;
 pub mod limits;
 pub mod live;
 pub mod service;
 pub mod sized;
 mod timer;
+#[cfg(not(madsim))]
+pub mod tls;
 mod websocket;
 
 pub use address::Cidr;
