@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::object::{Object, Preview, shared};
 use super::view::object_of;
+use crate::methods::account::made::note_mine;
 use crate::methods::post::hydrate::Reader;
 use crate::methods::post::view::json;
 use crate::model::SHORT_LINK;
@@ -104,7 +105,9 @@ pub async fn create(call: Call, args: CreateLink) -> Result<Reply<Link>, Stop> {
             flags: Flags::default(),
             attrs: vec![(super::view::OBJECT.to_owned(), json(&args.object))],
         };
-        match call.write(call.on(root).op(make), link).await {
+        let mut write = call.on(root).op(make);
+        write.steps.extend(note_mine(&call, root));
+        match call.write(write, link).await {
             // Somebody else's link took this code at this moment.
             Err(stop) if stop.code() == Some(Code::IdTaken) => {}
             done => return done,

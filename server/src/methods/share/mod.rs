@@ -3,12 +3,13 @@
 //! A share is a root. It appears as [`super::publication`] says, and in a list at its object, so that one sees who
 //! shared it. Whoever reads it reads the object through their own eyes: a share makes nothing visible.
 //!
-//! Reading order: [`object`], [`view`], [`link`].
+//! Reading order: [`object`], [`view`], [`link`], [`page`].
 //!
-//! Must never learn: what the outside shows for an address. Previews of other sites are not fetched here.
+//! Must never learn: how the outside is asked. That is [`crate::outside`].
 
 pub mod link;
 pub mod object;
+pub mod page;
 pub mod view;
 
 use gomer_core::id::{Id, Order, Root, Section};
@@ -21,9 +22,10 @@ use self::object::{Object, shared};
 use self::view::{COMMENT_CHARS_MAX, Share, listed_shares, object_of, publication, share_root, shares};
 use super::post::hydrate::Reader;
 use super::post::view::{Audience, audience};
+use crate::methods::account::settings::default_audience;
 use crate::model::{SHARE, SHARES_HERE};
 use crate::problem::Code;
-use crate::registry::{Call, Idempotency, Method, Reply, Rev, Role, Stop};
+use crate::registry::{Call, Idempotency, Method, Rate, Reply, Rev, Role, Stop};
 use crate::types::{Limit, Page, Text, Timestamp, Uuid};
 
 /// The service's methods.
@@ -53,6 +55,13 @@ pub fn methods() -> Vec<Method> {
             .role(Role::Anonymous)
             .errors(&[Code::NotFound])
             .about("Shows where a short link leads, to whoever may see it."),
+        Method::query("share.getPreview", page::get)
+            .role(Role::User)
+            .rate(Rate::Write)
+            .errors(&[Code::NotFound, Code::Busy])
+            .about(
+                "Shows a page of the web in brief: title, picture, site. The server asks it, now and then.",
+            ),
     ]
 }
 
@@ -66,7 +75,7 @@ struct CreateShare {
     object: Object,
     /// What to say of it.
     comment: Option<Text<1, COMMENT_CHARS_MAX>>,
-    /// For whom; if absent, whom the app's settings say.
+    /// For whom; if absent, whom one's own settings say, or else the app's.
     audience: Option<Audience>,
 }
 
@@ -86,7 +95,10 @@ async fn create(call: Call, args: CreateShare) -> Result<Reply<Share>, Stop> {
         author: Uuid(me),
         object: seen,
         comment: args.comment.map(|comment| comment.0),
-        audience: args.audience.unwrap_or_else(|| settings.default_audience.into()),
+        audience: match args.audience {
+            Some(audience) => audience,
+            None => default_audience(&call, me).await?,
+        },
         created_at: Timestamp(call.now.wall),
         rev: Rev::Pending,
         removed: false,

@@ -1,16 +1,18 @@
 //! What can be shared, and what one caller may see of it.
 
-use gomer_core::id::{Root, RootKind};
+use gomer_core::id::{Id, Root, RootKind};
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::methods::checkin::place::{Place, place};
 use crate::methods::checkin::view::{CheckIn, checkins};
+use crate::methods::news::view::{NewsItem, items};
 use crate::methods::post::hydrate::Reader;
 use crate::methods::post::view::{Post, read};
 use crate::methods::profile::view::NAME;
 use crate::methods::sync::names;
+use crate::methods::tweet::view::{Tweet, tweets};
 use crate::model::PROFILE;
 use crate::registry::{Call, Stop};
 use crate::types::Uuid;
@@ -47,6 +49,10 @@ impl<'de> Deserialize<'de> for Object {
 pub enum Shared {
     /// A post.
     Post(Box<Post>),
+    /// An item of news. It is named like a post.
+    News(Box<NewsItem>),
+    /// A tweet that was tracked. It is named like a post.
+    Tweet(Box<Tweet>),
     /// A check-in.
     Checkin(Box<CheckIn>),
     /// A place.
@@ -70,7 +76,10 @@ pub struct SharedProfile {
 pub async fn shared(call: &Call, reader: &mut Reader, object: Root) -> Result<Option<Shared>, Stop> {
     let id = object.id;
     Ok(match object.kind {
-        RootKind::Post => reader.posts(&[id]).await?.pop().map(|post| Shared::Post(Box::new(post))),
+        RootKind::Post => match reader.posts(&[id]).await?.pop() {
+            Some(post) => Some(Shared::Post(Box::new(post))),
+            None => elsewhere(call, reader, id).await?,
+        },
         RootKind::CheckIn => {
             checkins(call, reader, &[id]).await?.pop().map(|checkin| Shared::Checkin(Box::new(checkin)))
         }
@@ -81,6 +90,14 @@ pub async fn shared(call: &Call, reader: &mut Reader, object: Root) -> Result<Op
         }
         _ => None,
     })
+}
+
+/// What was read elsewhere and stands where posts do.
+async fn elsewhere(call: &Call, reader: &mut Reader, id: Id) -> Result<Option<Shared>, Stop> {
+    if let Some(item) = items(call, reader, &[id]).await?.pop() {
+        return Ok(Some(Shared::News(Box::new(item))));
+    }
+    Ok(tweets(call, reader, &[id]).await?.pop().map(|tweet| Shared::Tweet(Box::new(tweet))))
 }
 
 /// Tags for a page that shows where a link leads, as the Open Graph protocol names them.
@@ -112,6 +129,8 @@ impl Shared {
                     .then(|| post.text.clone());
                 preview("article", first, rest)
             }
+            Shared::News(item) => preview("article", &item.title, item.summary.clone()),
+            Shared::Tweet(tweet) => preview("article", &tweet.handle, Some(tweet.text.clone())),
             Shared::Checkin(checkin) => {
                 let name = checkin.place.name.as_deref().unwrap_or_default();
                 preview("place", name, checkin.note.clone())

@@ -115,6 +115,10 @@ pub async fn listed_shares(call: &Call, reader: &mut Reader, ids: &[Id]) -> Resu
             Shared::Checkin(checkin) => {
                 (Some(checkin.author.0), checkin.note.as_deref().into_iter().collect())
             }
+            Shared::News(item) => {
+                (None, vec![item.title.as_str(), item.summary.as_deref().unwrap_or_default()])
+            }
+            Shared::Tweet(tweet) => (None, vec![tweet.text.as_str()]),
             Shared::Place(_) | Shared::Profile(_) => (None, Vec::new()),
         };
         let tags: Vec<&str> = match &item.object {
