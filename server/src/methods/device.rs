@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::session::{SESSIONS_MAX, Session};
+use crate::methods::push::target::{self, PushHealth};
 use crate::model::{DEVICE, SESSION};
 use crate::problem::Code;
 use crate::registry::{Call, Method, NodeView, Reply, Rev, Role, Stop};
@@ -22,12 +23,23 @@ pub fn methods() -> Vec<Method> {
             .role(Role::Owner)
             .emits(&["device.deleted", "session.closed"])
             .about("Removes a device of mine, and signs it out."),
-        Method::query("device.list", list).role(Role::Owner).about("Lists my devices."),
+        Method::procedure("device.deletePushToken", target::delete)
+            .role(Role::Owner)
+            .emits(&["device.token"])
+            .about("Drops the address at which a device of mine is reached by push."),
+        Method::query("device.list", list)
+            .role(Role::Owner)
+            .about("Lists my devices, with how they are reached by push and how that went."),
         Method::procedure("device.register", register)
             .role(Role::User)
             .emits(&["device.registered"])
             .errors(&[Code::IdTaken, Code::TooLarge])
             .about("Makes a device known, or changes what is known of it, by its installation id."),
+        Method::procedure("device.setPushToken", target::set)
+            .role(Role::Owner)
+            .emits(&["device.token"])
+            .errors(&[Code::NotFound])
+            .about("Says where a device of mine that is signed in is reached by push. An address moves: it is never that of two devices."),
     ]
 }
 
@@ -111,6 +123,9 @@ pub struct Device {
     /// When it was last in contact to sign in or to refresh, if somebody is signed in on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     seen_at: Option<Timestamp>,
+    /// How it is reached by push, if it is; only in `device.list`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    push: Option<PushHealth>,
     /// Whether it is the device that asks.
     current: bool,
 }
@@ -129,6 +144,7 @@ impl Device {
             time_zone: text("timeZone"),
             app_build: text("appBuild"),
             seen_at: None,
+            push: None,
             current: current == Some(id),
         }
     }
@@ -157,6 +173,7 @@ async fn register(call: Call, args: DeviceArgs) -> Result<Reply<Device>, Stop> {
         time_zone: text(&time_zone, known.and_then(|known| known.time_zone.as_ref())),
         app_build: text(&app_build, known.and_then(|known| known.app_build.as_ref())),
         seen_at: None,
+        push: None,
         current: call.device() == Some(id),
     };
     let mut write = call.on(root);
@@ -169,7 +186,9 @@ async fn register(call: Call, args: DeviceArgs) -> Result<Reply<Device>, Stop> {
 }
 
 async fn list(call: Call, _: Empty) -> Result<Reply<Page<Device>>, Stop> {
-    let root = Root::profile(call.me()?);
+    let me = call.me()?;
+    let root = Root::profile(me);
+    let reached = target::health(&call, me).await?;
     let (sessions, _) = call.link_page(root, SESSION, None, 2 * SESSIONS_MAX as u32).await?;
     let mut items = Vec::new();
     for (id, view) in call.nodes(root, NODES_MAX).await? {
@@ -180,6 +199,7 @@ async fn list(call: Call, _: Empty) -> Result<Reply<Page<Device>>, Stop> {
         let session =
             sessions.iter().find(|link| link.to == id).and_then(|link| Session::read(&link.link.data));
         device.seen_at = session.map(|session| Timestamp(session.refreshed()));
+        device.push = reached.iter().find(|(device, _)| *device == id).map(|(_, health)| health.clone());
         items.push(device);
     }
     Ok(Reply::new(Page { items, cursor: None, end: true }))
@@ -194,10 +214,12 @@ struct DeleteDevice {
 }
 
 async fn delete(call: Call, args: DeleteDevice) -> Result<Reply<Empty>, Stop> {
-    let root = Root::profile(call.me()?);
+    let me = call.me()?;
+    let root = Root::profile(me);
     call.replay(root).await?;
     let id = args.id.0;
     let mut write = call.on(root);
+    (write.ops, write.steps) = target::dropped(&call, me, |device| device == id).await?;
     if let Some(view) = call.node(root, id).await?.filter(|view| view.node.ty == DEVICE) {
         let cleared = view.node.attrs.keys().map(|name| (name.clone(), None)).collect();
         write = write

@@ -3,12 +3,13 @@
 //! Notices stand in their reader's own root, so they come to every device with `sync.pull`, and so do the marks: how far the
 //! reader has seen them, and what was read. What they are about is looked at when they are shown, through the reader's eyes.
 //!
-//! Reading order: [`notice`], [`read`], [`preferences`].
+//! Reading order: [`notice`], [`read`], [`preferences`], [`quiet`].
 //!
 //! Must never learn: why something is told.
 
 pub mod notice;
 pub mod preferences;
+pub mod quiet;
 pub mod read;
 
 use gomer_core::id::{Id, Order, Root, Section};
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use self::notice::Kind;
 use self::read::{Group, Notices, Place, key_of};
+use super::push::bell;
 use super::sync::names;
 use crate::model::{NOTIFICATIONS, NOTIFICATIONS_READ, READ_NOTIFICATIONS};
 use crate::problem::Code;
@@ -176,6 +178,7 @@ async fn mark_seen(call: Call, args: MarkSeen) -> Result<Reply<Seen>, Stop> {
     let at = forward(&call, own, NOTIFICATIONS, args.order).await?;
     let mut write = call.on(own);
     write.ops.extend(at.map(|at| mark(NOTIFICATIONS, at)));
+    write.steps.extend(bell::own(&call).await?);
     call.write(write, Seen { order: at.map(OrderText::At) }).await
 }
 
@@ -232,12 +235,14 @@ async fn mark_read(call: Call, args: MarkRead) -> Result<Reply<Read>, Stop> {
             }
             let mut write = call.on(own);
             write.ops = ids.iter().map(|&id| read_link(id)).collect();
+            write.steps.extend(bell::own(&call).await?);
             call.write(write, Read { ids: ids.into_iter().map(Uuid).collect(), order: None }).await
         }
         (None, Some(order)) => {
             let at = forward(&call, own, NOTIFICATIONS_READ, Some(order)).await?;
             let mut write = call.on(own);
             write.ops.extend(at.map(|at| mark(NOTIFICATIONS_READ, at)));
+            write.steps.extend(bell::own(&call).await?);
             call.write(write, Read { ids: Vec::new(), order: at.map(OrderText::At) }).await
         }
         _ => Err(Stop::invalid("/id", "value", "Give one of `id` and `order`.")),
@@ -296,5 +301,6 @@ async fn delete(call: Call, args: DeleteNotification) -> Result<Reply<DeletedNot
     }
     let mut write = call.on(own);
     write.ops = ids.into_iter().map(|id| Operation::Retract { stream: NOTIFICATIONS, id }).collect();
+    write.steps.extend(bell::own(&call).await?);
     call.write(write, deleted).await
 }

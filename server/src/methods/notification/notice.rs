@@ -10,6 +10,7 @@ use gomer_core::vnode::command::{Operation, Precondition, STEP_ROOTS_MAX, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::methods::push::bell;
 use crate::model::{BLOCKS, NOTIFICATIONS};
 
 /// What kind of thing happened.
@@ -108,7 +109,14 @@ pub fn tell(kind: Kind, actor: Id, object: Root, target: Option<Root>, people: &
         then: Vec::new(),
         bulk: false,
     };
-    roots.chunks(STEP_ROOTS_MAX).map(step).collect()
+    let mut steps: Vec<Step> = roots.chunks(STEP_ROOTS_MAX).map(step).collect();
+    steps.extend(roots.iter().map(|root| ring(kind, actor, object, root.id)));
+    steps
+}
+
+/// The step that lets devices of this profile know, after the one that tells it.
+pub fn ring(kind: Kind, actor: Id, object: Root, profile: Id) -> Step {
+    bell::ring(profile, notice_id(kind, actor, object))
 }
 
 #[cfg(test)]
@@ -140,7 +148,8 @@ mod tests {
         let (ann, bob) = (Id::from_bytes([1; 16]), Id::from_bytes([2; 16]));
         assert!(tell(Kind::Like, ann, Root::post(bob), None, &[ann]).is_empty());
         let steps = tell(Kind::Mention, ann, Root::post(bob), None, &[ann, bob]);
-        assert_eq!(steps.len(), 1);
-        assert_eq!(steps[0].roots, [Root::profile(bob)]);
+        // It is told, and then devices are let know.
+        assert_eq!(steps.len(), 2);
+        assert!(steps.iter().all(|step| step.roots == [Root::profile(bob)]));
     }
 }

@@ -13,6 +13,7 @@ use super::notice::Kind;
 use super::preferences::refused;
 use crate::methods::chat::seat::Seat;
 use crate::methods::post::hydrate::Reader;
+use crate::methods::post::view::Post;
 use crate::methods::reply::read::comment;
 use crate::model::{NOTIFICATIONS, NOTIFICATIONS_READ, READ_NOTIFICATIONS};
 use crate::registry::{Call, Stop};
@@ -59,13 +60,55 @@ impl<'a> Notices<'a> {
     async fn sees(&mut self, object: Root) -> Result<bool, Stop> {
         Ok(match object.kind {
             RootKind::Profile => true,
-            RootKind::Post => self.reader.post(object.id).await?.is_some(),
+            RootKind::Post => self.reader.subject(object.id).await?.is_some(),
             RootKind::Reply => {
                 comment(self.call, &mut self.reader, object.id).await?.is_some_and(|reply| !reply.deleted)
             }
             RootKind::Chat => Seat::find(self.call, &mut self.reader, self.me, object.id).await?.is_some(),
             // Nothing is told of other things; what a newer program tells of is not for this one to show.
             _ => false,
+        })
+    }
+
+    /// Those of these notices, which are visible, that the reader does not mute: who did it, what it is about or belongs
+    /// to, or a word or tag in it. They stand in the centre all the same; nobody is woken by them.
+    pub async fn unmuted(&mut self, entries: Vec<EntryView>) -> Result<Vec<EntryView>, Stop> {
+        let mutes = if entries.is_empty() { Vec::new() } else { self.reader.own_mutes().await? };
+        if mutes.is_empty() {
+            return Ok(entries);
+        }
+        let mut unmuted = Vec::with_capacity(entries.len());
+        for view in entries {
+            let activity = &view.entry.activity;
+            let about = [Some(activity.actor), Some(activity.object.id), activity.target.map(|it| it.id)];
+            if about.into_iter().flatten().any(|id| mutes.iter().any(|mute| mute.is_of(id))) {
+                continue;
+            }
+            let object = activity.object;
+            let said = self.said(object).await?;
+            let silenced = said.is_some_and(|(text, tags)| {
+                let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+                mutes.iter().any(|mute| mute.silences(object.id, &text, &tags))
+            });
+            if !silenced {
+                unmuted.push(view);
+            }
+        }
+        Ok(unmuted)
+    }
+
+    /// What a post or a reply that the reader may see says, with its tags.
+    pub async fn said(&mut self, object: Root) -> Result<Option<(String, Vec<String>)>, Stop> {
+        Ok(match object.kind {
+            RootKind::Post => self.reader.post(object.id).await?.map(|view| {
+                let post = Post::read(object.id, &view);
+                (post.text, post.tags.into_iter().map(|tag| tag.0).collect())
+            }),
+            RootKind::Reply => {
+                let reply = comment(self.call, &mut self.reader, object.id).await?;
+                reply.and_then(|reply| reply.text).map(|text| (text, Vec::new()))
+            }
+            _ => None,
         })
     }
 
