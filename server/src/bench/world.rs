@@ -200,6 +200,8 @@ pub struct Counters {
     pub fanouts: u64,
     /// Steps that wait to be carried out.
     pub steps: u64,
+    /// Things that the search index keeps.
+    pub documents: u64,
 }
 
 impl Counters {
@@ -214,6 +216,7 @@ impl Counters {
                 "gomer_log_syncs_total" => counters.syncs += value,
                 "gomer_steps_waiting" => counters.steps += value,
                 "gomer_fanouts_running" => counters.fanouts += value,
+                "gomer_search_documents" => counters.documents += value,
                 _ => {}
             }
         }
@@ -228,6 +231,7 @@ impl Counters {
             syncs: self.syncs.saturating_sub(before.syncs),
             fanouts: self.fanouts,
             steps: self.steps,
+            documents: self.documents,
         }
     }
 }
@@ -305,11 +309,14 @@ mod tests {
         let page = "# TYPE gomer_rows_written counter\n\
                     gomer_rows_written_total{shard=\"0\"} 40\ngomer_rows_written_total{shard=\"meta\"} 2\n\
                     gomer_log_entries_total{shard=\"0\"} 7\ngomer_log_syncs_total{shard=\"0\"} 3\n\
-                    gomer_steps_waiting 5\ngomer_fanouts_running 1\ngomer_watching 9\n";
+                    gomer_steps_waiting 5\ngomer_fanouts_running 1\ngomer_search_documents 8\ngomer_watching 9\n";
         let counters = Counters::of(page);
-        assert_eq!(counters, Counters { rows: 42, entries: 7, syncs: 3, fanouts: 1, steps: 5 });
+        assert_eq!(counters, Counters { rows: 42, entries: 7, syncs: 3, fanouts: 1, steps: 5, documents: 8 });
         let before = Counters { rows: 40, entries: 7, ..Counters::default() };
-        assert_eq!(counters.since(&before), Counters { rows: 2, entries: 0, syncs: 3, fanouts: 1, steps: 5 });
+        assert_eq!(
+            counters.since(&before),
+            Counters { rows: 2, entries: 0, syncs: 3, fanouts: 1, steps: 5, documents: 8 }
+        );
         assert_eq!(Counters::of("<html>"), Counters::default());
     }
 

@@ -10,6 +10,7 @@ mod hot;
 mod idle;
 mod like;
 mod recovery;
+mod search;
 mod sync;
 
 use super::Scenario;
@@ -26,4 +27,5 @@ pub const SCENARIOS: &[Scenario] = &[
     hot::SCENARIO,
     idle::SCENARIO,
     recovery::SCENARIO,
+    search::SCENARIO,
 ];
