@@ -14,6 +14,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::methods::hook::HookSettings;
+
+mod push;
+
+use crate::auth::provider_settings::Provider;
+use crate::setting_shapes::{is_handle_byte, is_language_tag, is_origin};
+pub use push::{Push, Show};
+
 /// The settings of an app.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -32,6 +40,15 @@ pub struct AppSettings {
     pub cors: Cors,
     /// How much of the streams is kept.
     pub retention: Retention,
+    /// What hooks may do.
+    pub hooks: HookSettings,
+    /// What push services may see.
+    pub push: Push,
+    /// How people leave.
+    pub deletion: Deletion,
+    /// Identity providers (OpenID Connect) whose accounts people may link and sign in with; at most 10.
+    #[schemars(length(max = 10))]
+    pub providers: Vec<Provider>,
     /// Facts for clients, shown by `app.getInfo`.
     pub client: Client,
 }
@@ -155,6 +172,24 @@ pub struct Retention {
     /// Of each tag, 100 to 10,000.
     #[schemars(range(min = 100, max = 10_000))]
     pub tag_entries: u32,
+    /// Of the audit log, 1,000 to 50,000.
+    #[schemars(range(min = 1_000, max = 50_000))]
+    pub audit_entries: u32,
+}
+
+/// How people leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Deletion {
+    /// For how many days somebody who wants to be erased can call it off, 1 to 90.
+    #[schemars(range(min = 1, max = 90))]
+    pub grace_days: u16,
+}
+
+impl Default for Deletion {
+    fn default() -> Deletion {
+        Deletion { grace_days: 30 }
+    }
 }
 
 /// Facts for clients.
@@ -179,7 +214,7 @@ impl Default for Handles {
 
 impl Default for Retention {
     fn default() -> Retention {
-        Retention { home_entries: 1_000, feed_entries: 2_000, tag_entries: 2_000 }
+        Retention { home_entries: 1_000, feed_entries: 2_000, tag_entries: 2_000, audit_entries: 10_000 }
     }
 }
 
@@ -201,7 +236,11 @@ pub struct SettingFault {
 }
 
 impl SettingFault {
-    fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> SettingFault {
+    pub(crate) fn new(
+        pointer: impl Into<String>,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> SettingFault {
         SettingFault { pointer: pointer.into(), code, detail: detail.into() }
     }
 }
@@ -314,6 +353,16 @@ impl AppSettings {
             let good = (100..=10_000).contains(&entries);
             check(good, format!("/retention/{name}Entries"), "range", "100 to 10,000.");
         }
+        let good = (1_000..=50_000).contains(&kept.audit_entries);
+        check(good, "/retention/auditEntries".into(), "range", "1,000 to 50,000.");
+        let days = (1..=90).contains(&self.deletion.grace_days);
+        check(days, "/deletion/graceDays".into(), "range", "1 to 90.");
+        faults.extend(Provider::faults(&self.providers));
+        let mut check = |good: bool, pointer: String, code: &'static str, detail: &str| {
+            if !good {
+                faults.push(SettingFault::new(pointer, code, detail));
+            }
+        };
         let Client { locales, version_min } = &self.client;
         check((1..=100).contains(&locales.len()), "/client/locales".into(), "length", "1 to 100.");
         for (i, locale) in locales.iter().enumerate() {
@@ -417,45 +466,6 @@ fn forget_equal(value: &mut Value, default: &Value) {
     }
 }
 
-fn is_handle_byte(c: u8) -> bool {
-    matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.')
-}
-
-/// `scheme://host[:port]`, as RFC 6454 §6.2 serialises it.
-fn is_origin(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
-        return false;
-    };
-    let (host, port) = match rest.rsplit_once(':') {
-        Some((host, port)) if !rest.ends_with(']') => (host, Some(port)),
-        _ => (rest, None),
-    };
-    let name = |host: &str| {
-        !host.is_empty()
-            && host.len() <= 253
-            && host.bytes().all(|c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))
-            && host.split('.').all(|label| !label.is_empty())
-    };
-    let address = |host: &str| {
-        let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        inner.is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok())
-    };
-    let usual = if text.starts_with("https") { "443" } else { "80" };
-    let good_port = port.is_none_or(|port| {
-        port != usual && !port.starts_with('0') && port.parse::<u16>().is_ok_and(|port| port > 0)
-    });
-    (name(host) || address(host)) && good_port
-}
-
-fn is_language_tag(text: &str) -> bool {
-    let mut parts = text.split('-');
-    let language = parts
-        .next()
-        .is_some_and(|part| (2..=3).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_lowercase()));
-    let rest = |part: &str| (2..=8).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_alphanumeric());
-    language && text.len() <= 35 && parts.all(rest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -511,6 +521,8 @@ mod tests {
             (json!({ "handles": { "lengthMin": 300 } }), "/handles/lengthMin", "range"),
             (json!({ "handles": { "reserved": ["Ann"] } }), "/handles/reserved/0", "value"),
             (json!({ "retention": { "homeEntries": 99 } }), "/retention/homeEntries", "range"),
+            (json!({ "retention": { "auditEntries": 50_001 } }), "/retention/auditEntries", "range"),
+            (json!({ "deletion": { "graceDays": 0 } }), "/deletion/graceDays", "range"),
             (json!({ "client": { "locales": [] } }), "/client/locales", "length"),
             (json!({ "client": { "locales": ["english please"] } }), "/client/locales/0", "value"),
             (json!({ "cors": { "origins": ["*"] } }), "/cors/origins/0", "value"),
@@ -519,31 +531,6 @@ mod tests {
         }
         let two = refused(json!({ "retention": { "homeEntries": 1, "tagEntries": 1 } }));
         assert_eq!(two.len(), 2, "all at once");
-    }
-
-    #[test]
-    fn origins_are_what_browsers_send() {
-        for good in
-            ["https://app.example", "http://localhost:3000", "https://[::1]:8443", "http://127.0.0.1:1"]
-        {
-            assert!(is_origin(good), "{good}");
-        }
-        for bad in [
-            "",
-            "*",
-            "null",
-            "https://",
-            "https://App.example",
-            "https://a.example/",
-            "https://a.example:443",
-            "https://a..b",
-            "https://a.example:0",
-            "https://a.example:99999",
-            "ftp://a.example",
-            "https://a b",
-        ] {
-            assert!(!is_origin(bad), "{bad}");
-        }
     }
 
     #[test]

@@ -23,7 +23,9 @@ pub struct Wanted {
     pub name: Root,
     /// The claim under which the owner holds the name that this one replaces, if any.
     pub before: Option<Id>,
-    /// The credential's attribute that will hold the claim.
+    /// The node that will hold the claim, if it is not the credential.
+    pub node: Option<Id>,
+    /// The node's attribute that will hold it.
     pub attr: &'static str,
     /// Where the name stands in the request.
     pub pointer: &'static str,
@@ -49,7 +51,7 @@ impl Wanted {
         let ask = Operation::AskName {
             reservation: claim,
             name: self.name,
-            node: credential_id(owner),
+            node: self.node.unwrap_or_else(|| credential_id(owner)),
             attr: self.attr.to_owned(),
             used: claim_json(claim),
         };

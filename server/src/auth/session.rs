@@ -29,6 +29,8 @@ pub enum Proof {
     Password,
     /// With a one-time code.
     Code,
+    /// With an account at an identity provider.
+    Provider,
 }
 
 /// What the link's data holds, as JSON.

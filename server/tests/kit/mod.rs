@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use gomer::auth::mail::KeptMail;
 use gomer::host::{Edges, Host};
 use gomer::http::{Api, Side};
+use gomer::outside::Scripted;
 use gomer::secrets;
 use gomer_core::id::Id;
 use gomer_core::meta::command::{KeyKind, MetaCommand};
@@ -21,6 +23,7 @@ use gomer_core::ring::partition::PartitionCount;
 use gomer_core::rng::Rng;
 use gomer_core::store::map::{MapLog, MapState};
 use gomer_core::store::shared::Shared;
+use gomer_core::store::{Direction, StateRead as _, StateStore as _};
 use gomer_core::time::{Monotonic, Now, Time};
 use gomer_net::edges::{Clock, Entropy};
 use gomer_net::http::live::LiveBody;
@@ -145,6 +148,13 @@ impl Kit {
         Kit::start_with(edges, mail).await
     }
 
+    /// Starts it with an outside world that follows scripts.
+    pub async fn start_outside() -> (Kit, Arc<Scripted>) {
+        let (edges, mail) = Edges::cheap();
+        let outside = Arc::new(Scripted::default());
+        (Kit::start_with(Edges { outside: outside.clone(), ..edges }, mail).await, outside)
+    }
+
     /// Starts it with other edges than the cheap ones.
     pub async fn start_with(edges: Edges, mail: Arc<KeptMail>) -> Kit {
         let clock = Arc::new(SkipClock {
@@ -163,10 +173,23 @@ impl Kit {
 
     /// Ends the process and starts it again on the same disks.
     pub async fn restart(self) -> Kit {
+        let (edges, mail) = Edges::cheap();
+        self.restart_with(edges, mail).await
+    }
+
+    /// The same with other edges than the cheap ones.
+    pub async fn restart_with(self, edges: Edges, mail: Arc<KeptMail>) -> Kit {
         let Kit { member, clock, disks, seed, .. } = self;
         member.stop().await;
-        let (edges, mail) = Edges::cheap();
         Kit::on(edges, mail, clock, disks, seed.into_inner()).await
+    }
+
+    /// The same, with an outside world that follows scripts.
+    pub async fn restart_outside(self) -> (Kit, Arc<Scripted>) {
+        let (edges, mail) = Edges::cheap();
+        let outside = Arc::new(Scripted::default());
+        let edges = Edges { outside: outside.clone(), ..edges };
+        (self.restart_with(edges, mail).await, outside)
     }
 
     async fn on(
@@ -399,6 +422,23 @@ impl Kit {
     pub fn address(&self) -> IpAddr {
         let number = self.seed.fetch_add(1, Ordering::Relaxed) as u32;
         Ipv4Addr::from_bits(0x0a00_0000 + number).into()
+    }
+
+    /// The rows that hold a text, as the disks had them when the process was last ended; readable as far as they are text.
+    pub fn rows_holding(&self, text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let stores = self.disks.shards.iter().map(|(_, state)| state).chain([&self.disks.meta.1]);
+        for state in stores {
+            let rows = state.snapshot().expect("a map has a snapshot");
+            rows.scan(&[], &[0xff; 128], Direction::Up, &mut |_, value| {
+                if value.windows(text.len()).any(|window| window == text.as_bytes()) {
+                    found.push(String::from_utf8_lossy(value).into_owned());
+                }
+                ControlFlow::Continue(())
+            })
+            .expect("a map can be read");
+        }
+        found
     }
 
     /// Lets time pass at once.

@@ -10,6 +10,7 @@ use crate::auth::credential::Credential;
 use crate::auth::session::{SESSIONS_MAX, Session};
 use crate::methods::device::Device;
 use crate::methods::profile::view::{People, Profile};
+use crate::methods::push::target::dropped;
 use crate::model::{DEVICE, SESSION};
 use crate::registry::{Cache, Call, Reply, Stop};
 use crate::types::{Empty, Page, Uuid};
@@ -102,7 +103,8 @@ pub struct DeleteSession {
 }
 
 pub async fn delete(call: Call, args: DeleteSession) -> Result<Reply<Empty>, Stop> {
-    let root = Root::profile(call.me()?);
+    let me = call.me()?;
+    let root = Root::profile(me);
     call.replay(root).await?;
     let sessions = open_sessions(&call, root).await?;
     let device = match args.id {
@@ -111,15 +113,18 @@ pub async fn delete(call: Call, args: DeleteSession) -> Result<Reply<Empty>, Sto
     };
     let ends = device.map(|to| Operation::DeleteLink { ty: SESSION, to });
     let mut write = call.on(root);
+    (write.ops, write.steps) = dropped(&call, me, |of| Some(of) == device).await?;
     write.ops.extend(ends);
     call.write(write, Empty {}).await
 }
 
 pub async fn delete_others(call: Call, _: Empty) -> Result<Reply<Empty>, Stop> {
-    let root = Root::profile(call.me()?);
+    let me = call.me()?;
+    let root = Root::profile(me);
     call.replay(root).await?;
     let mut write = call.on(root);
-    write.ops = ends_but(&call, root, call.device()).await?;
+    (write.ops, write.steps) = dropped(&call, me, |of| Some(of) != call.device()).await?;
+    write.ops.extend(ends_but(&call, root, call.device()).await?);
     call.write(write, Empty {}).await
 }
 

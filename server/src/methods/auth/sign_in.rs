@@ -17,6 +17,7 @@ use crate::auth::password::Password;
 use crate::auth::session::{Proof, Refresh, Session};
 use crate::auth::tokens::RefreshToken;
 use crate::limits::Subject;
+use crate::methods::account::links::{IdToken, Nonce, ProviderName, owner_by_token};
 use crate::methods::device::DeviceArgs;
 use crate::model::SESSION;
 use crate::names::{Email, Handle};
@@ -38,11 +39,23 @@ pub struct CreateSession {
     password: Option<Password>,
     /// Or a code that was sent to the address for this.
     code: Option<Text<1, 64>>,
+    /// Or, without a name, an identity provider whose account is linked, as the app's settings call it.
+    provider: Option<ProviderName>,
+    /// With it, an ID token of the provider.
+    id_token: Option<IdToken>,
+    /// And the nonce that the token was asked for with.
+    nonce: Option<Nonce>,
     /// The device; a session of it that is open ends.
     device: Option<DeviceArgs>,
 }
 
 pub async fn create_session(call: Call, args: CreateSession) -> Result<Reply<Opened>, Stop> {
+    if let Some(token) = &args.id_token {
+        return by_provider(&call, &args, token).await;
+    }
+    if args.provider.is_some() || args.nonce.is_some() {
+        return Err(Stop::invalid("/idToken", "missing", "A provider goes with its ID token."));
+    }
     let name = match (&args.handle, &args.email) {
         (Some(handle), None) => handle.root(),
         (None, Some(email)) => email.root(),
@@ -87,18 +100,50 @@ pub async fn create_session(call: Call, args: CreateSession) -> Result<Reply<Ope
         }
     };
     let (profile, _) = owner.ok_or_else(refused)?;
+    admitted(&call, &args, profile, session, (shown, proof)).await
+}
+
+/// The same with an account at an identity provider.
+async fn by_provider(call: &Call, args: &CreateSession, token: &IdToken) -> Result<Reply<Opened>, Stop> {
+    let Some(provider) = &args.provider else {
+        return Err(Stop::invalid("/provider", "missing", "Say whose token it is."));
+    };
+    let others = [
+        ("/handle", args.handle.is_some()),
+        ("/email", args.email.is_some()),
+        ("/password", args.password.is_some()),
+        ("/code", args.code.is_some()),
+    ];
+    if let Some((pointer, _)) = others.into_iter().find(|(_, given)| *given) {
+        return Err(Stop::invalid(pointer, "value", "An ID token stands alone."));
+    }
+    let session = args.id.map_or_else(|| call.cluster.mint(), |id| id.0);
+    let nonce = args.nonce.as_ref().map(|nonce| nonce.0.as_str());
+    let profile = owner_by_token(call, &provider.0, &token.0, nonce).await?;
+    admitted(call, args, profile, session, (token.0.as_bytes(), Proof::Provider)).await
+}
+
+/// Opens the session of somebody who has shown who they are.
+async fn admitted(
+    call: &Call,
+    args: &CreateSession,
+    profile: Id,
+    session: Id,
+    (shown, proof): (&[u8], Proof),
+) -> Result<Reply<Opened>, Stop> {
+    let refused = || Stop::from(Code::Unauthenticated);
     let node = call.node(Root::profile(profile), profile).await?.ok_or_else(refused)?;
     if node.node.flags.has(Flags::BANNED) {
         return Err(banned());
     }
     let opening = Opening {
-        holder: holder(&call, profile, session, args.device.as_ref()),
+        holder: holder(call, profile, session, args.device.as_ref()),
         shown,
         proof,
         device: args.device.as_ref(),
     };
-    let (session, token) = opening.open(&call).await?;
-    opened(&call, opening.holder, &session, &token).await
+    let (session, token) = opening.open(call).await?;
+    opened(call, opening.holder, &session, &token).await
 }
 
 /// Hashes a password anew that was just shown to be right, if its hash was made with other parameters than those

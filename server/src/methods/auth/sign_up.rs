@@ -253,7 +253,7 @@ impl CreateAccount {
 }
 
 fn wanted(name: Root, attr: &'static str, pointer: &'static str) -> Wanted {
-    Wanted { name, before: None, attr, pointer }
+    Wanted { name, before: None, node: None, attr, pointer }
 }
 
 fn create(id: Id, attrs: Vec<(String, String)>) -> Operation {
