@@ -110,7 +110,8 @@ fn the_bare_server_is_measured_like_everything_else() {
 fn a_wrong_name_ends_with_two_and_the_right_ones() {
     let (status, out, log) = run(&["bench", "nonsense", "--seconds", "1", "--json"]);
     assert_eq!((status.code(), out.as_str()), (Some(2), ""));
-    let names = ["hello", "graph", "sync", "fanout", "batch", "engine", "idle", "hot", "like", "recovery"];
+    let names =
+        ["hello", "graph", "sync", "fanout", "batch", "engine", "idle", "hot", "like", "recovery", "search"];
     for name in names {
         assert!(log.contains(name), "{name} is not in: {log}");
     }

@@ -125,6 +125,21 @@ fn the_guide_to_notes_check_ins_and_shares_runs_twice_on_the_same_server() {
 }
 
 #[test]
+fn the_guide_to_hooks_runs_twice_on_the_same_server() {
+    run_twice(&shell("docs/guides/hooks.md").concat(), "hooks", |said| {
+        assert!(said.contains("profile.created") && said.contains("whsec_"), "{said}");
+        assert!(said.contains("\"state\":\"working\""), "{said}");
+    });
+}
+
+#[test]
+fn the_guide_to_search_runs_twice_on_the_same_server() {
+    run_twice(&shell("docs/guides/search.md").concat(), "search", |said| {
+        assert!(said.contains("\"lagMs\":") && said.contains("\"tag\":\"dessert\""), "{said}");
+    });
+}
+
+#[test]
 fn the_guide_to_three_members_does_what_it_says() {
     let dir = Dir::new("three-members");
     let _members = Members(&dir);

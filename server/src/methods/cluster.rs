@@ -1,5 +1,5 @@
-//! `cluster`: what the operator does, on the admin listener only: apps, their first keys, and how the
-//! member is.
+//! `cluster`: what the operator does, on the admin listener only: apps, their first keys, how the member is, and who belongs
+//! to the cluster.
 //!
 //! Must never learn: what is in an app. The operator has no rights there.
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::admin::{KeyView, NewKey, put_key};
 use super::app::State;
-use super::cluster_status;
+use super::{cluster_changes, cluster_ring, cluster_status};
 use crate::metrics;
 use crate::problem::Code;
 use crate::registry::{Cache, Call, Idempotency, Method, Reply, Rev, Role, Scope, Stop};
@@ -19,7 +19,7 @@ use crate::types::{Empty, Limit, Page, Text, Timestamp, Uuid};
 
 /// The service's methods.
 pub fn methods() -> Vec<Method> {
-    vec![
+    let mut methods = vec![
         Method::procedure("cluster.createApp", create_app)
             .role(Role::Operator)
             .scope(Scope::Cluster)
@@ -52,7 +52,10 @@ pub fn methods() -> Vec<Method> {
             .emits(&["app.updated"])
             .errors(&[Code::NotFound, Code::StaleRevision])
             .about("Changes an app's title or state (active, read only, frozen)."),
-    ]
+    ];
+    methods.extend(cluster_ring::methods());
+    methods.extend(cluster_changes::methods());
+    methods
 }
 
 /// An app.

@@ -1,6 +1,8 @@
 //! `cluster.getStatus`: the members and the partitions, as the member that is asked sees them.
 
 use gomer_core::id::{MemberId as Number, Partition};
+use gomer_core::meta::members::Membership;
+use gomer_core::ring::member::MemberState;
 use gomer_core::ring::partition::META;
 use gomer_net::between::MemberStatus as Told;
 use gomer_net::ring::Ring;
@@ -8,6 +10,7 @@ use gomer_net::status::Seen;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::cluster_ring::state;
 use crate::registry::{Cache, Call, Method, Reply, Role, Scope, Stop};
 use crate::types::Empty;
 
@@ -28,7 +31,7 @@ struct Status {
     cluster: Option<String>,
     /// As of when, in milliseconds since 1970.
     as_of_ms: u64,
-    /// Of the ring. A request between members that carries another one is redirected.
+    /// Of the ring: it goes up whenever a partition is held by others, or should be led by another.
     generation: u64,
     /// Position of the metadata on the member that answers.
     meta_position: u64,
@@ -50,9 +53,9 @@ struct MemberStatus {
     id: String,
     /// What people call it.
     name: String,
-    /// Where it stands, if that was said.
+    /// What it may fail together with; null while the cluster does not know of zones.
     zone: Option<String>,
-    /// `valid`; `suspect` while it does not trust some of its rows; `starting` while partitions of it have had no
+    /// `joining`, `leaving`, `left` or `down`, where operators have said so; else `valid`; `suspect` while it does not trust some of its rows; `starting` while partitions of it have had no
     /// leader yet; `unknown` if it did not answer.
     state: &'static str,
     /// Whether it answers the member that was asked.
@@ -121,8 +124,10 @@ async fn get_status(call: Call, _: Empty) -> Result<Reply<Status>, Stop> {
             let seen = call.cluster.members().await;
             let partitions =
                 call.cluster.partitions().all().map(|p| partition(&call, ring, &seen, p)).collect();
-            let members = seen.iter().map(|one| member(&seen, one)).collect();
-            (Some(ring.cluster().to_string()), ring.generation(), members, partitions)
+            let known = meta.members.as_deref();
+            let members = seen.iter().map(|one| member(&seen, one, known)).collect();
+            let generation = known.map_or(ring.generation(), |known| known.generation);
+            (Some(ring.cluster().to_string()), generation, members, partitions)
         }
         None => {
             let (member, partitions) = alone(&call);
@@ -149,16 +154,22 @@ fn newest(seen: &[Seen], partition: Partition) -> u64 {
     told.filter(|replica| replica.partition == partition).map(|replica| replica.position.0).max().unwrap_or(0)
 }
 
-fn member(all: &[Seen], seen: &Seen) -> MemberStatus {
+fn member(all: &[Seen], seen: &Seen, known: Option<&Membership>) -> MemberStatus {
     let nothing = Told::default();
+    let own = known.and_then(|known| known.members.get(&seen.member.number));
+    let said = match (known, own) {
+        (Some(_), None) => Some("left"),
+        (_, own) => own.map(|own| own.state).filter(|said| *said != MemberState::Valid).map(state),
+    };
     let told = seen.status.as_ref().unwrap_or(&nothing);
     let data = || told.replicas.iter().filter(|replica| replica.partition != META);
     let lag = || told.replicas.iter().map(|it| newest(all, it.partition).saturating_sub(it.position.0)).sum();
     MemberStatus {
         id: seen.member.id.to_string(),
         name: seen.member.name.clone(),
-        zone: None,
+        zone: own.map(|own| own.zone.name().to_owned()),
         state: match &seen.status {
+            _ if said.is_some() => said.unwrap_or_default(),
             None => "unknown",
             Some(told) if told.replicas.iter().any(|replica| replica.suspect) => "suspect",
             Some(told) if !told.live => "starting",
@@ -195,11 +206,24 @@ fn partition(call: &Call, ring: &Ring, seen: &[Seen], partition: Partition) -> P
     PartitionStatus {
         id: partition.0,
         leader: leader.or_else(|| call.cluster.leader(partition)).and_then(id),
-        replicas: ring.holders(partition).map(|member| member.id.to_string()).collect(),
+        replicas: holders(call, ring, partition),
         learners: Vec::new(),
         position: newest(seen, partition),
         suspect: suspect.filter(|it| it.partition == partition).any(|it| it.suspect),
     }
+}
+
+/// Who holds it, as the metadata says; before that knows, as the configuration does.
+fn holders(call: &Call, ring: &Ring, partition: Partition) -> Vec<String> {
+    let numbers: Vec<Number> = match &call.cluster.meta().members {
+        Some(known) => known.ring.holders(partition).to_vec(),
+        None => ring.holders(partition).map(|member| member.number).collect(),
+    };
+    numbers
+        .into_iter()
+        .filter_map(|number| ring.numbered(number))
+        .map(|member| member.id.to_string())
+        .collect()
 }
 
 /// A member that is alone holds and leads everything.

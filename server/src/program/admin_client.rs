@@ -66,6 +66,11 @@ impl AdminClient {
         let why = match field("code") {
             "" => format!("{method} was answered with status {status}"),
             "unauthenticated" => format!("{method}: the operator's token is not the one of {}", self.host),
+            // What exactly stands against it is the code of the place.
+            "conflict" if json["errors"][0]["code"].is_string() => {
+                let place = json["errors"][0]["code"].as_str().unwrap_or_default();
+                format!("{method}: {place}. {}", field("detail"))
+            }
             code => format!("{method}: {code}. {}. {}", field("title"), field("detail")),
         };
         Err(End::new(exit, why.trim().to_owned()))
@@ -191,6 +196,10 @@ mod tests {
         let end = ask(taken).unwrap_err();
         assert_eq!(end.code, Exit::Refused);
         assert!(end.why.contains("name-taken. Taken. Choose another."), "{}", end.why);
+        let body = r#"{"code":"conflict","title":"No","detail":"It moved.","errors":[{"pointer":"","code":"planChanged"}]}"#;
+        let changed = format!("HTTP/1.1 409 Conflict\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let end = ask(changed.leak()).unwrap_err();
+        assert_eq!((end.code, end.why.as_str()), (Exit::Refused, "cluster.listApps: planChanged. It moved."));
         let wrong = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 2\r\n\r\n{}";
         assert_eq!(ask(wrong).unwrap_err().code, Exit::Failed);
         for late in [

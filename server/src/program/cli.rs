@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::exit::{End, Exit};
 use super::settings::{KEYS, Settings};
 use super::sources::Sources;
-use super::{cluster, logs, operator, reference, serve};
+use super::{cluster, logs, operator, reference, search, serve};
 use crate::bench;
 
 /// Runs the program.
@@ -29,6 +29,7 @@ fn run(matches: &ArgMatches) -> Result<(), End> {
         Some(("app", matches)) => operator::app(matches),
         Some(("cluster", matches)) => cluster::run(matches),
         Some(("key", matches)) => operator::key(matches),
+        Some(("search", matches)) => search::run(matches),
         Some(("serve", matches)) => serve(matches),
         Some(("config", matches)) => match matches.subcommand() {
             Some(("show", matches)) => show_config(matches),
@@ -79,6 +80,7 @@ fn command() -> Command {
         .subcommand(operator::app_command())
         .subcommand(cluster::command())
         .subcommand(operator::key_command())
+        .subcommand(search::command())
         .subcommand(bench::command())
         .subcommand(bench::hello_command())
         .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
@@ -93,12 +95,13 @@ fn json_arg() -> Arg {
     Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON")
 }
 
-/// A flag for each setting; switches need no value, and have a `--no-` form.
+/// A flag for each setting; switches need no value, and have a `--no-` form. A secret has none: everybody on the machine
+/// sees command lines.
 fn settings_args() -> Vec<Arg> {
     let config =
         Arg::new("config").long("config").value_name("FILE").value_parser(clap::value_parser!(PathBuf));
     let mut args = vec![config.help("File of settings [default: ./gomer.toml, if it is there]")];
-    for key in KEYS {
+    for key in KEYS.iter().filter(|key| !key.secret) {
         let default = if key.default.is_empty() { "none" } else { key.default };
         let about = format!("{} [default: {default}] [{}]", key.about, key.variable());
         let arg = Arg::new(key.name).long(key.flag()).help(about);
@@ -123,7 +126,7 @@ fn settings_args() -> Vec<Arg> {
 /// The settings as the command line, the environment and the file say.
 fn sources(matches: &ArgMatches) -> Result<Sources, End> {
     let mut flags = Vec::new();
-    for key in KEYS {
+    for key in KEYS.iter().filter(|key| !key.secret) {
         if let Some(text) = matches.get_one::<String>(key.name) {
             flags.push((key.name.to_owned(), text.clone()));
         } else if matches.try_get_one::<bool>(&format!("no-{}", key.name)).ok().flatten() == Some(&true) {

@@ -1,4 +1,5 @@
-//! `gomer cluster …`: the certificates of a cluster, which are files, and how a running one is.
+//! `gomer cluster …`: the certificates of a cluster, which are files, and how a running one is. What changes its members is in
+//! [`membership`].
 
 use std::fs;
 use std::io;
@@ -15,7 +16,9 @@ use gomer_net::peer::tls::{Credentials, Tls};
 use serde_json::{Value, json};
 
 use super::exit::{End, Exit};
+use super::membership;
 use super::operator::{client, random_id, show, with_server};
+use super::tables::{cell, items, items_of, part, table};
 
 /// The authority's certificate, which every member needs.
 pub const AUTHORITY: &str = "authority.pem";
@@ -53,15 +56,17 @@ pub fn command() -> Command {
         )
         .arg(Arg::new("renew").long("renew").action(ArgAction::SetTrue).help("Replace the one that is there"))
         .arg(json_arg());
-    let status = Command::new("status").about("Show the members of a running cluster");
+    let status =
+        Command::new("status").visible_alias("members").about("Show the members of a running cluster");
     let partitions = Command::new("partitions").about("Show who holds and who leads each partition");
     Command::new("cluster")
-        .about("Certificates of a cluster, and how a running one is")
+        .about("Certificates of a cluster, how a running one is, and who belongs to it")
         .subcommand_required(true)
         .subcommand(init)
         .subcommand(certificate)
         .subcommand(with_server(status))
         .subcommand(with_server(partitions))
+        .subcommands(membership::commands())
 }
 
 /// Runs `gomer cluster …`.
@@ -71,7 +76,8 @@ pub fn run(matches: &ArgMatches) -> Result<(), End> {
         Some(("certificate", matches)) => certificate(matches),
         Some(("status", matches)) => status(matches),
         Some(("partitions", matches)) => partitions(matches),
-        _ => Ok(()),
+        Some((name, matches)) => membership::run(name, matches),
+        None => Ok(()),
     }
 }
 
@@ -225,12 +231,15 @@ fn status(matches: &ArgMatches) -> Result<(), End> {
     let answer = client(matches)?.call("cluster.getStatus", &json!({}))?;
     let json = part(&answer, "members");
     show(matches, &json, || {
-        let mut lines =
-            vec![["NAME", "STATE", "REACHABLE", "PARTITIONS", "LEADERS", "LAG", "QUEUED"].map(str::to_owned)];
+        let mut lines = vec![
+            ["NAME", "ZONE", "STATE", "REACHABLE", "PARTITIONS", "LEADERS", "LAG", "QUEUED"]
+                .map(str::to_owned),
+        ];
         for member in items(&answer["members"]) {
             let queued = items_of(&member["queues"]).filter_map(Value::as_u64).sum::<u64>();
             lines.push([
                 cell(&member["name"]),
+                cell(&member["zone"]),
                 cell(&member["state"]),
                 cell(&member["reachable"]),
                 cell(&member["partitions"]),
@@ -263,46 +272,6 @@ fn partitions(matches: &ArgMatches) -> Result<(), End> {
         }
         table(&lines)
     })
-}
-
-/// What the contract says of every answer, and one of its lists.
-fn part(answer: &Value, list: &str) -> Value {
-    let mut part = json!({});
-    for field in ["cluster", "generation", "asOfMs", list] {
-        part[field] = answer[field].clone();
-    }
-    part
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
-}
-
-fn items_of(object: &Value) -> impl Iterator<Item = &Value> {
-    object.as_object().into_iter().flat_map(serde_json::Map::values)
-}
-
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// Columns as wide as their widest cell.
-fn table<const N: usize>(lines: &[[String; N]]) -> String {
-    let widths: Vec<usize> =
-        (0..N).map(|at| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0)).collect();
-    let mut text = String::new();
-    for line in lines {
-        let cells: Vec<String> =
-            line.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}")).collect();
-        text += cells.join("  ").trim_end();
-        text.push('\n');
-    }
-    text
 }
 
 #[cfg(test)]
@@ -348,11 +317,5 @@ mod tests {
         }
         fs::write(place.path().join(CLUSTER), "{}").unwrap();
         assert_eq!(gomer(&["certificate", "ada", "--dir", at]).unwrap_err().code, Exit::Usage);
-    }
-
-    #[test]
-    fn tables_stand_in_columns() {
-        let lines = [["A", "LONG"], ["wide", "x"]].map(|line| line.map(str::to_owned));
-        assert_eq!(table(&lines), "A     LONG\nwide  x\n");
     }
 }

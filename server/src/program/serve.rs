@@ -16,7 +16,10 @@ use gomer::blob::workers::{Threads, Workers};
 use gomer::first_start;
 use gomer::host::{Edges, Host};
 use gomer::http::{Api, Side};
-use gomer::methods::media::sweep;
+use gomer::jobs;
+use gomer::outside::{Client, Guard};
+use gomer::search::Search;
+use gomer::search::stored::DiskIndex;
 use gomer::store::cluster::refuse_clustered;
 use gomer::store::dir::{DataDir, DirFault, Format};
 use gomer::store::log::LogSettings;
@@ -34,15 +37,23 @@ use tokio::task::JoinHandle;
 
 use super::edges::{self, SystemEntropy};
 use super::exit::{End, Exit};
+use super::search::SEARCH_DIR;
 use super::settings::Settings;
+use super::signals::Listened;
 use super::{join, signals};
 
 /// Runs until a signal, and ends in good order.
 pub async fn run(settings: Settings, json: bool) -> Result<(), End> {
-    let signal = signals::listen()?;
+    let Listened { end, look_again } = signals::listen()?;
     // First the addresses, so that a second process does not touch anything.
-    let public = bind(settings.listen, &settings.limits, "--listen").await?;
+    let mut public = bind(settings.listen, &settings.limits, "--listen").await?;
     let admin = bind(settings.admin_listen, &settings.limits, "--admin-listen").await?;
+    let mut renewing = None;
+    if let Some(files) = &settings.tls {
+        let tls = Arc::new(files.open()?);
+        renewing = Some(tokio::spawn(files.clone().follow(tls.clone(), look_again)));
+        public = public.through(tls);
+    }
     let dir = Arc::new(open_dir(&settings)?);
     let (member, tide) = start_member(&settings, &dir).await?;
     let member = Arc::new(member);
@@ -51,7 +62,7 @@ pub async fn run(settings: Settings, json: bool) -> Result<(), End> {
     host.show_front("admin", admin.counts());
     let watching =
         tokio::spawn(watch_space(member.clone(), host.blobs.clone(), dir.clone(), settings.reserve_bytes));
-    let sweeping = tokio::spawn(sweep::run(host.clone(), SWEEP_EVERY));
+    let jobs = jobs::start(&host, jobs::all());
     let (credentials, first) = match member.cluster().ring() {
         None => {
             let credentials = first_start::run(&host, dir.path(), settings.demo)
@@ -75,7 +86,7 @@ pub async fn run(settings: Settings, json: bool) -> Result<(), End> {
         host.health.start();
     }
     ready.say(json);
-    let name = signal.await.unwrap_or("the end of the signal thread");
+    let name = end.await.unwrap_or("the end of the signal thread");
     tracing::info!(signal = name, drain_s = settings.drain.as_secs(), "draining");
     host.health.drain();
     drain.begin();
@@ -90,7 +101,8 @@ pub async fn run(settings: Settings, json: bool) -> Result<(), End> {
         admin_drain.cut();
         let _ = admin_serving.await;
     }
-    for task in [Some(watching), Some(sweeping), tide, first].into_iter().flatten() {
+    jobs.stop().await;
+    for task in [Some(watching), renewing, tide, first].into_iter().flatten() {
         task.abort();
         let _ = task.await;
     }
@@ -117,7 +129,7 @@ fn open_dir(settings: &Settings) -> Result<DataDir, End> {
     DataDir::open(&settings.data, Format { shards: settings.shards, incarnation }).map_err(dir_end)
 }
 
-fn dir_end(fault: DirFault) -> End {
+pub(super) fn dir_end(fault: DirFault) -> End {
     let code = match fault {
         DirFault::Locked { .. }
         | DirFault::NewerFormat { .. }
@@ -222,7 +234,7 @@ fn make_host(settings: &Settings, cluster: Cluster, dir: &DataDir) -> Result<Arc
         .map_err(|error| failed("the directory of uploads", error))?;
     let threads = |name: &str, threads: usize, queue: usize| -> Result<Arc<dyn Workers>, End> {
         let threads = Threads::start(name, threads, queue);
-        Ok(Arc::new(threads.map_err(|error| failed("threads for uploads", error))?))
+        Ok(Arc::new(threads.map_err(|error| failed("threads for files", error))?))
     };
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let blobs = Blobs::new(
@@ -230,7 +242,31 @@ fn make_host(settings: &Settings, cluster: Cluster, dir: &DataDir) -> Result<Arc
         threads("files", 4, FILES_QUEUE)?,
         threads("pictures", cores.div_ceil(2), PICTURES_QUEUE)?,
     );
-    Ok(Host::new(cluster, Edges { passwords: Arc::new(passwords), mailer, blobs }))
+    let outside = Arc::new(make_outside(settings)?);
+    let index = DiskIndex::open(&dir.path().join(SEARCH_DIR))
+        .map_err(|fault| End::new(Exit::Failed, format!("the search index: {fault}")))?;
+    // One writes; who follows waits for it, so nothing ever waits behind.
+    let search = Search::new(Arc::new(index), threads("search", 1, 2)?);
+    let edges = Edges { passwords: Arc::new(passwords), mailer, blobs, outside, search };
+    let host = Host::new(cluster, edges);
+    if let Some(token) = &settings.x_token {
+        let _ = host.x_token.set(token.clone());
+    }
+    Ok(host)
+}
+
+fn make_outside(settings: &Settings) -> Result<Client, End> {
+    let guard = Guard::new(settings.outside_allow.clone(), settings.outside_ports.clone());
+    let Some(file) = &settings.outside_authorities else {
+        return Ok(Client::new(guard, b"").expect("no authorities are always fine"));
+    };
+    let refused =
+        |why: String| End::new(Exit::Usage, format!("outside.authorities: {}: {why}", file.display()));
+    let authorities = std::fs::read(file).map_err(|error| refused(error.to_string()))?;
+    if authorities.trim_ascii().is_empty() {
+        return Err(refused("there is no certificate in it".to_owned()));
+    }
+    Client::new(guard, &authorities).map_err(|fault| refused(fault.to_string()))
 }
 
 /// Looks at the free space, and has client writes refused while there is too little.
@@ -284,7 +320,7 @@ impl Ready {
             event: "ready",
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
-            http: format!("http://{}", public.local_addr()),
+            http: format!("{}://{}", if public.is_layered() { "https" } else { "http" }, public.local_addr()),
             admin: format!("http://{}", admin.local_addr()),
             data: shown(data),
             app: credentials.map(|_| first_start::plan::APP),
@@ -319,8 +355,6 @@ const ADMIN_DRAIN: Duration = Duration::from_secs(2);
 const FILES_QUEUE: usize = 256;
 /// Pictures and hashes of files that may wait.
 const PICTURES_QUEUE: usize = 32;
-/// How often it is looked for uploads that nobody needs.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How soon it is looked again whether there is a majority.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How soon a first start that was refused is tried again.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gomer_net::http::{Cidr, Limits};
 
+use super::certificates::CertificateFiles;
 use super::exit::{End, Exit};
 use super::ring::{self, PeerSettings};
 use super::sources::Sources;
@@ -78,6 +79,18 @@ pub const KEYS: &[Key] = &[
         "Directory with authority.pem, NAME.pem and NAME.key; empty: members talk without TLS, on one machine only",
     ),
     key(
+        "tls.cert",
+        "",
+        |_| Ok(()),
+        "File with the certificates of the address for apps, as PEM, its own first; looked at again every 10 s",
+    ),
+    key(
+        "tls.key",
+        "",
+        |_| Ok(()),
+        "File with the private key of the first of them, as PEM, for the server's user only",
+    ),
+    key(
         "insecure_listen",
         "false",
         is_switch,
@@ -126,6 +139,23 @@ pub const KEYS: &[Key] = &[
         "Hand mails to a relay on another machine without TLS: whoever sees the network reads the codes in them",
     ),
     key("smtp.from", "no-reply@localhost", is_sender, "Address that mails are from"),
+    key(
+        "outside.allow",
+        "",
+        is_ranges,
+        "Networks that are not public and may be asked for feeds, previews and hooks, on any port, like 10.1.0.0/16",
+    ),
+    key("outside.ports", "80,443,8080,8443", is_ports, "Ports of public servers that may be asked"),
+    key(
+        "outside.authorities",
+        "",
+        |_| Ok(()),
+        "File with certificates (PEM) that are trusted of servers outside, beside those that browsers trust",
+    ),
+    Key {
+        secret: true,
+        ..key("x.token", "", is_token, "Bearer token of an app at X, for tweets that are tracked there")
+    },
     key("log.format", "auto", is_log_format, "text, json, or auto: text on a terminal"),
     key("log.level", "info", is_log_level, "error, warn, info, debug or trace"),
     key("log.requests", "false", is_switch, "Log every request, not only those that fail"),
@@ -151,6 +181,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Address for operators.
     pub admin_listen: SocketAddr,
+    /// Certificates and key for the address for apps; nothing: it speaks HTTP without TLS.
+    pub tls: Option<CertificateFiles>,
     /// The cluster that this member is of; nothing: it is alone.
     pub peers: Option<PeerSettings>,
     /// Whether to make the sample app.
@@ -171,6 +203,14 @@ pub struct Settings {
     pub smtp_relay: Option<String>,
     /// Address that mails are from.
     pub smtp_from: String,
+    /// Networks that are not public and may be asked.
+    pub outside_allow: Vec<Cidr>,
+    /// Ports of public servers that may be asked.
+    pub outside_ports: Vec<u16>,
+    /// File with more authorities for servers outside.
+    pub outside_authorities: Option<PathBuf>,
+    /// What X is shown; nothing: nothing is read there.
+    pub x_token: Option<String>,
     /// How logs look.
     pub log_format: LogFormat,
     /// From which level on.
@@ -188,12 +228,18 @@ impl Settings {
         let (listen, admin_listen): (SocketAddr, SocketAddr) =
             (text("listen").parse().expect(checked), text("admin_listen").parse().expect(checked));
         let alone = listen.ip().is_loopback() && admin_listen.ip().is_loopback();
-        if !alone && text("insecure_listen") != "true" {
-            let why = format!(
-                "{listen} and {admin_listen} are not both on this machine, and there is no TLS: put a proxy with TLS in front and \
-                 listen on 127.0.0.1, or say --insecure-listen if the network is yours"
-            );
-            return Err(End::new(Exit::Usage, why));
+        let tls = match (text("tls.cert"), text("tls.key")) {
+            ("", "") => None,
+            (cert, key) if !cert.is_empty() && !key.is_empty() => {
+                Some(CertificateFiles { certificates: cert.into(), key: key.into() })
+            }
+            _ => {
+                let why = "tls.cert and tls.key belong together: say both, or neither";
+                return Err(End::new(Exit::Usage, why.to_owned()));
+            }
+        };
+        if text("insecure_listen") != "true" {
+            refuse_plain(listen, admin_listen, tls.is_some())?;
         }
         let relay = text("smtp.relay");
         if !relay.is_empty() && !is_on_this_machine(relay) && text("smtp.insecure_relay") != "true" {
@@ -216,6 +262,7 @@ impl Settings {
             data: PathBuf::from(text("data")),
             listen,
             admin_listen,
+            tls,
             peers: PeerSettings::of(sources)?,
             demo: match text("demo") {
                 "auto" => alone,
@@ -232,6 +279,11 @@ impl Settings {
             limits,
             smtp_relay: Some(text("smtp.relay").to_owned()).filter(|relay| !relay.is_empty()),
             smtp_from: text("smtp.from").to_owned(),
+            outside_allow: ranges(text("outside.allow")).expect(checked),
+            outside_ports: ports(text("outside.ports")).expect(checked),
+            outside_authorities: Some(PathBuf::from(text("outside.authorities")))
+                .filter(|file| !file.as_os_str().is_empty()),
+            x_token: Some(text("x.token").to_owned()).filter(|token| !token.is_empty()),
             log_format: match text("log.format") {
                 "text" => LogFormat::Text,
                 "json" => LogFormat::Json,
@@ -241,6 +293,24 @@ impl Settings {
             log_requests: text("log.requests") == "true",
         })
     }
+}
+
+/// Refuses to speak without TLS beyond this machine. Operators' tokens never go over TLS of ours, so their address stays here.
+fn refuse_plain(listen: SocketAddr, admin_listen: SocketAddr, tls: bool) -> Result<(), End> {
+    let why = if !admin_listen.ip().is_loopback() {
+        format!(
+            "{admin_listen} is not on this machine, and the address for operators has no TLS: listen on 127.0.0.1 and reach it \
+             through a tunnel or a proxy with TLS, or say --insecure-listen if the network is yours"
+        )
+    } else if !listen.ip().is_loopback() && !tls {
+        format!(
+            "{listen} is not on this machine, and there is no TLS: say --tls-cert and --tls-key, or put a proxy with TLS in front \
+             and listen on 127.0.0.1, or say --insecure-listen if the network is yours"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(End::new(Exit::Usage, why))
 }
 
 fn is_text(text: &str) -> Result<(), String> {
@@ -331,6 +401,21 @@ fn ranges(text: &str) -> Result<Vec<Cidr>, String> {
     parts.map(|part| part.parse().map_err(|fault| format!("`{part}` is no address range: {fault}"))).collect()
 }
 
+/// What can stand in a header.
+fn is_token(text: &str) -> Result<(), String> {
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(()) } else { Err("is no token".to_owned()) }
+}
+
+fn is_ports(text: &str) -> Result<(), String> {
+    ports(text).map(drop)
+}
+
+fn ports(text: &str) -> Result<Vec<u16>, String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let port = |part: &str| part.parse().ok().filter(|port| *port > 0);
+    parts.map(|part| port(part).ok_or_else(|| format!("`{part}` is no port"))).collect()
+}
+
 fn one_of(text: &str, known: &[&str]) -> Result<(), String> {
     if known.contains(&text) { Ok(()) } else { Err(format!("`{text}` is not one of {}", known.join(", "))) }
 }
@@ -372,6 +457,10 @@ mod tests {
             ("log.format", "xml"),
             ("log.level", "loud"),
             ("demo", "maybe"),
+            ("outside.allow", "localhost"),
+            ("outside.ports", "80,0"),
+            ("outside.ports", "65536"),
+            ("outside.ports", "https"),
         ] {
             let key = KEYS.iter().find(|key| key.name == name).unwrap();
             assert!((key.check)(bad).is_err(), "{name} = {bad}");
@@ -399,6 +488,15 @@ mod tests {
         let with = |args: &[(&str, &str)]| Settings::of(&Sources::of_flags(args));
         assert!(with(&[]).unwrap().demo);
         assert_eq!(with(&[("listen", "0.0.0.0:80")]).unwrap_err().code, Exit::Usage);
+        let (cert, key) = (("tls.cert", "c.pem"), ("tls.key", "k.pem"));
+        assert!(with(&[("listen", "0.0.0.0:443"), cert, key]).unwrap().tls.is_some());
+        for half in [cert, key] {
+            let end = with(&[half]).unwrap_err();
+            assert!(end.code == Exit::Usage && end.why.contains("belong together"), "{}", end.why);
+        }
+        // Operators' tokens go over nothing of ours but loopback.
+        let end = with(&[("admin_listen", "0.0.0.0:81"), cert, key]).unwrap_err();
+        assert!(end.code == Exit::Usage && end.why.contains("for operators"), "{}", end.why);
         let open = with(&[("listen", "0.0.0.0:80"), ("insecure_listen", "true")]).unwrap();
         assert!(!open.demo, "no sample people where others can connect");
         assert!(

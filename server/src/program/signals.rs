@@ -1,21 +1,41 @@
-//! SIGTERM and SIGINT: the first one drains, the second one ends at once.
+//! SIGTERM and SIGINT: the first one drains, the second one ends at once. SIGHUP: look at files again.
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use std::sync::Arc;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::exit::{End, Exit, say};
 
-/// Waits for signals on a thread of its own. The receiver is told of the first one.
-pub fn listen() -> Result<oneshot::Receiver<&'static str>, End> {
+/// What comes of signals.
+pub struct Listened {
+    /// Told of the first signal that ends the process.
+    pub end: oneshot::Receiver<&'static str>,
+    /// Notified of each SIGHUP. Who has no file to look at again does nothing: a terminal that closes, or a manager that
+    /// knows no better, ends no server.
+    pub look_again: Arc<Notify>,
+}
+
+/// Waits for signals on a thread of its own.
+pub fn listen() -> Result<Listened, End> {
     let failed =
         |error: std::io::Error| End::new(Exit::Failed, format!("signals cannot be watched: {error}"));
-    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(failed)?;
-    let (first, told) = oneshot::channel();
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
+    let (first, end) = oneshot::channel();
+    let look_again = Arc::new(Notify::new());
+    let again = look_again.clone();
     let watch = move || {
         let mut first = Some(first);
         for signal in signals.forever() {
-            let name = if signal == SIGTERM { "SIGTERM" } else { "SIGINT" };
+            let name = match signal {
+                SIGHUP => {
+                    again.notify_one();
+                    continue;
+                }
+                SIGTERM => "SIGTERM",
+                _ => "SIGINT",
+            };
             match first.take() {
                 Some(first) => {
                     let _ = first.send(name);
@@ -28,5 +48,5 @@ pub fn listen() -> Result<oneshot::Receiver<&'static str>, End> {
         }
     };
     std::thread::Builder::new().name("signals".to_owned()).spawn(watch).map_err(failed)?;
-    Ok(told)
+    Ok(Listened { end, look_again })
 }

@@ -1,4 +1,4 @@
-//! Three members on this machine, without TLS.
+//! Three members on this machine, or four, without TLS.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -12,33 +12,41 @@ use gomer_tests::{Api, Dir, Gomer, Http, wait_until};
 use serde_json::{Value, json};
 
 /// The members.
-pub const NAMES: [&str; 3] = ["ada", "bob", "eve"];
+pub const NAMES: [&str; 4] = ["ada", "bob", "eve", "kim"];
 
-/// All three.
+/// All of them.
 pub struct Trio {
     dir: PathBuf,
     members: String,
     cluster: String,
-    running: [Option<Gomer>; 3],
+    running: Vec<Option<Gomer>>,
+    /// More arguments for each.
+    more: &'static [&'static str],
 }
 
 impl Trio {
-    /// Starts them in new directories, and waits until all are ready.
+    /// Starts three in new directories, and waits until all are ready.
     pub fn start(dir: &Dir) -> Trio {
+        Trio::start_of(dir, 3, &[])
+    }
+
+    /// Starts so many, with more arguments.
+    pub fn start_of(dir: &Dir, count: usize, more: &'static [&'static str]) -> Trio {
         // Free when they were asked for; another process may be faster, but seldom is.
         let ports: Vec<TcpListener> =
-            NAMES.map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).into();
+            (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
         let members: Vec<String> = (NAMES.iter().zip(&ports))
             .map(|(name, port)| format!("{name}={}", port.local_addr().expect("it is bound")))
             .collect();
         drop(ports);
         let members = members.join(",");
         let mut trio =
-            Trio { dir: dir.path().to_owned(), members, cluster: uuid(), running: [None, None, None] };
-        for at in 0..3 {
+            Trio { dir: dir.path().to_owned(), members, cluster: uuid(), running: Vec::new(), more };
+        trio.running.resize_with(count, || None);
+        for at in 0..count {
             trio.start_again(at);
         }
-        for at in 0..3 {
+        for at in 0..count {
             trio.until_ready(at);
         }
         trio
@@ -48,7 +56,7 @@ impl Trio {
     pub fn starter(&self, at: usize, data: &Path) -> Start {
         let args =
             ["--cluster-members", &self.members, "--cluster-name", NAMES[at], "--cluster-id", &self.cluster];
-        Start::new(data).args(&args)
+        Start::new(data).args(&args).args(self.more)
     }
 
     /// Starts a member on its directory.
@@ -110,7 +118,7 @@ impl Trio {
         let mut admin = self.api(1).with_token(&self.credential("demo.json", "adminToken"));
         admin.call("admin.updateSettings", &json!({"settings": {"rates": {"enabled": false}}})).expect(200);
         // Each member follows the metadata by itself.
-        for at in 0..3 {
+        for at in 0..self.running.len() {
             wait_until("the settings are everywhere", || {
                 let mut admin = self.api(at).with_token(&self.credential("demo.json", "adminToken"));
                 admin.call("admin.getSettings", &json!({})).expect(200).json()["settings"]["rates"]["enabled"]
