@@ -3,8 +3,8 @@
 //! Must never learn: how it was started. The binary, the test kit and the simulator each build one.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use gomer_core::id::{AppId, Id, Position};
@@ -17,12 +17,20 @@ use gomer_net::http::Counts;
 use crate::app_settings::SettingsCache;
 use crate::auth::mail::{KeptMail, Mailer};
 use crate::auth::password::{CheapHasher, PasswordHasher};
+use crate::auth::provider_keys::ProviderKeys;
 use crate::blob::Blobs;
 use crate::limits::Limits;
 use crate::methods::graph::types::TypesCache;
+use crate::methods::hook::Deliveries;
 use crate::methods::moderation::barred::Barred;
+use crate::methods::share::page::Previews;
+use crate::methods::tweet::quota::Quotas;
+use crate::outside::{Outside, Scripted};
+use crate::push::lanes::Lanes;
 use crate::registry::Registry;
+use crate::search::Search;
 use crate::signals::Signals;
+use crate::usage::{Usage, Used};
 
 /// The process.
 pub struct Host {
@@ -48,10 +56,27 @@ pub struct Host {
     pub mailer: Arc<dyn Mailer>,
     /// Keeps uploads.
     pub blobs: Blobs,
+    /// Asks servers of others.
+    pub outside: Arc<dyn Outside>,
+    /// What is known of push services.
+    pub push: Arc<Lanes>,
+    /// Previews of pages outside that were asked for lately.
+    pub previews: Previews,
+    /// Services of short messages that want to be left alone for a while.
+    pub quotas: Quotas,
+    /// What this server shows X; nothing: it reads nothing there. Set once, at the start.
+    pub x_token: OnceLock<String>,
+    /// Finds things by words.
+    pub search: Search,
     /// Banned devices and addresses.
     pub barred: Barred,
+    /// Deliveries to hooks under way.
+    pub hooks: Deliveries,
     fronts: Mutex<Vec<(&'static str, Arc<Counts>)>>,
-    calls: RwLock<BTreeMap<AppId, AtomicU64>>,
+    /// Keys of identity providers.
+    pub provider_keys: ProviderKeys,
+    /// What each app uses.
+    pub usage: Usage,
     open_api: OnceLock<Bytes>,
 }
 
@@ -63,13 +88,25 @@ pub struct Edges {
     pub mailer: Arc<dyn Mailer>,
     /// Keeps uploads.
     pub blobs: Blobs,
+    /// Asks servers of others.
+    pub outside: Arc<dyn Outside>,
+    /// Finds things by words.
+    pub search: Search,
 }
 
 impl Edges {
-    /// Passwords cost nothing, mail and uploads are kept in memory: never for people's passwords.
+    /// Passwords cost nothing, mail, uploads and the search index are kept in memory, nobody outside can be reached: never for people's
+    /// passwords.
     pub fn cheap() -> (Edges, Arc<KeptMail>) {
         let mail = Arc::new(KeptMail::default());
-        (Edges { passwords: Arc::new(CheapHasher), mailer: mail.clone(), blobs: Blobs::in_memory() }, mail)
+        let edges = Edges {
+            passwords: Arc::new(CheapHasher),
+            mailer: mail.clone(),
+            blobs: Blobs::in_memory(),
+            outside: Arc::new(Scripted::default()),
+            search: Search::in_memory(),
+        };
+        (edges, mail)
     }
 }
 
@@ -89,9 +126,17 @@ impl Host {
             passwords: edges.passwords,
             mailer: edges.mailer,
             blobs: edges.blobs,
+            outside: edges.outside,
+            push: Arc::default(),
+            previews: Previews::default(),
+            quotas: Quotas::default(),
+            x_token: OnceLock::new(),
+            search: edges.search,
             barred: Barred::default(),
+            hooks: Deliveries::default(),
             fronts: Mutex::default(),
-            calls: RwLock::default(),
+            provider_keys: ProviderKeys::default(),
+            usage: Usage::default(),
             open_api: OnceLock::new(),
         })
     }
@@ -112,30 +157,14 @@ impl Host {
         self.open_api.get_or_init(|| crate::openapi::document_of(&self.registry).into()).clone()
     }
 
-    /// Counts one call of an app.
-    pub fn count_for(&self, app: AppId) {
-        if let Some(count) = self.calls.read().expect(UNPOISONED).get(&app) {
-            count.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        self.calls.write().expect(UNPOISONED).entry(app).or_default().fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Calls of an app since the start.
-    pub fn calls_of(&self, app: AppId) -> u64 {
-        let calls = self.calls.read().expect(UNPOISONED);
-        calls.get(&app).map_or(0, |count| count.load(Ordering::Relaxed))
-    }
-
     /// Calls of every app by its name.
     pub fn calls_by_app(&self) -> Vec<(String, u64)> {
         let meta = self.cluster.meta();
-        let calls = self.calls.read().expect(UNPOISONED);
-        let named = |(id, count): (&AppId, &AtomicU64)| {
-            let name = meta.app(*id).map_or_else(|| "-".to_owned(), |app| app.name.clone());
-            (name, count.load(Ordering::Relaxed))
+        let named = |(id, used): (AppId, Used)| {
+            let name = meta.app(id).map_or_else(|| "-".to_owned(), |app| app.name.clone());
+            (name, used.calls)
         };
-        calls.iter().map(named).collect()
+        self.usage.all().into_iter().map(named).collect()
     }
 
     /// Shows a listener's counters on the metrics page.

@@ -191,6 +191,21 @@ impl Limits {
         self.len() == 0
     }
 
+    /// What holds for one person, address or account in an app, by class; nothing if calls are not limited there.
+    pub fn policies(&self, app: &App) -> Vec<(&'static str, Policy)> {
+        let person = Subject::Profile(Id::NIL);
+        let classes = [
+            ("read", person, Rate::Read),
+            ("write", person, Rate::Write),
+            ("follow", person, Rate::Follow),
+            ("login", Subject::Account(Id::NIL), Rate::Login),
+            ("mail", Subject::Address(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)), Rate::Mail),
+            ("signUp", Subject::Address(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)), Rate::SignUp),
+        ];
+        let of = |(name, subject, rate)| Some((name, self.policy(app, subject, rate)?));
+        classes.into_iter().filter_map(of).collect()
+    }
+
     fn policy(&self, app: &App, subject: Subject, rate: Rate) -> Option<Policy> {
         // The app's own server knows its keys; a mistake of its is seen in the metrics, not refused.
         if rate == Rate::Free || subject == Subject::App {

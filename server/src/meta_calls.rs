@@ -98,7 +98,7 @@ impl Call {
     }
 
     /// The command under this call's operation id, if it has one.
-    fn once(&self, command: MetaCommand) -> MetaCommand {
+    pub(crate) fn once(&self, command: MetaCommand) -> MetaCommand {
         match self.op {
             Some(op) => {
                 MetaCommand::Once { app: self.app.id, caller: self.author(), op, command: Box::new(command) }

@@ -120,6 +120,15 @@ impl Collector for Scrape {
             "Registrations of long polls and live streams",
             host.cluster.watching() as i64,
         )?;
+        page.gauge("search_documents", "Things that the search index keeps", host.search.len() as i64)?;
+        let behind = crate::methods::search::follow::behind(host) as i64;
+        page.gauge("search_lag_positions", "Writes that the search index has not seen yet", behind)?;
+        let lag = host.search.lag(host.cluster.now().mono).map_or(-1, |lag| lag.as_millis() as i64);
+        page.gauge(
+            "search_lag_milliseconds",
+            "How long ago was what is surely in the search index; -1 while it is made",
+            lag,
+        )?;
         page.gauge("rate_buckets", "Rate limit buckets that are kept", host.limits.len() as i64)?;
         page.gauge("ready", "Whether requests should come here", i64::from(host.reasons().is_empty()))
     }

@@ -52,8 +52,26 @@ pub const CHECKIN: NodeType = NodeType(82);
 pub const PLACE: NodeType = NodeType(83);
 /// A share; in its own root, with the root's id.
 pub const SHARE: NodeType = NodeType(84);
+/// How much an app used, on one day or in all; in a root of the app, never synced.
+pub const USAGE: NodeType = NodeType(100);
+/// Under which claim a profile holds an account at an identity provider; in its root, never synced.
+pub const PROVIDER_LINK: NodeType = NodeType(101);
 /// A short link; in a root of its own, never synced.
 pub const SHORT_LINK: NodeType = NodeType(85);
+/// An app's accounts at push services, sealed; in a root of the app's own, never synced.
+pub const PUSH_CREDENTIALS: NodeType = NodeType(130);
+/// Up to where a profile's notifications were looked at for push; in its root, never synced.
+pub const PUSH_STATE: NodeType = NodeType(131);
+/// A feed that an app tracks; in its own root, with the root's id.
+pub const NEWS_FEED: NodeType = NodeType(140);
+/// Tweets that an app tracks; in its own root, with the root's id.
+pub const TWEET_TRACK: NodeType = NodeType(141);
+/// How reading a feed or a track goes; in its root, never synced.
+pub const SOURCE_STATE: NodeType = NodeType(142);
+/// An item of a feed; in a root of its own, of the kind of posts, with the root's id.
+pub const NEWS_ITEM: NodeType = NodeType(143);
+/// A tweet that was tracked; in a root of its own, of the kind of posts, with the root's id.
+pub const TWEET: NodeType = NodeType(144);
 
 /// Me to whom I follow.
 pub const FOLLOWS: LinkType = LinkType(1);
@@ -119,8 +137,36 @@ pub const HELD_BY: LinkType = LinkType(67);
 pub const READ_NOTIFICATIONS: LinkType = LinkType(25);
 /// Me to my notes, the one changed last first; never synced.
 pub const NOTES: LinkType = LinkType(80);
+/// An app's erasures that are to be done, to whom they are about; in a root of the app, never synced.
+pub const ERASURES: LinkType = LinkType(100);
+/// The same that are done.
+pub const ERASED: LinkType = LinkType(101);
+/// Ids of erasures; the data says whom each is about.
+pub const ERASURE_IDS: LinkType = LinkType(102);
+/// An app's exports, to whom they are for; in a root of the app, never synced.
+pub const EXPORTS: LinkType = LinkType(104);
+/// Me to accounts of mine at identity providers; never synced.
+pub const PROVIDER_LINKS: LinkType = LinkType(105);
+/// Me to what I made that no other list of mine names; never synced.
+pub const MADE: LinkType = LinkType(103);
 /// A list of places to those in it; in the root of what they have in common, never synced.
 pub const PLACES_HERE: LinkType = LinkType(81);
+/// Me to where my devices are reached by push, each under a claim of its own; never synced.
+pub const PUSH_TARGETS: LinkType = LinkType(130);
+/// A push token's root to whose it is; never synced.
+pub const PUSH_HELD: LinkType = LinkType(131);
+/// Says that my profile waits to be looked at for push; never synced.
+pub const PUSH_BELL: LinkType = LinkType(132);
+/// Profiles to look at for push, by when; in roots of the app's own, never synced.
+pub const PUSH_DUE: LinkType = LinkType(133);
+/// Pushes that wait to be sent to my devices; never synced.
+pub const PUSH_QUEUE: LinkType = LinkType(134);
+/// What became of pushes to my devices; never synced.
+pub const PUSH_LOG: LinkType = LinkType(135);
+/// A list of an app's feeds or tracks to those in it; in a root of its own, never synced.
+pub const SOURCES: LinkType = LinkType(140);
+/// The same list to feeds and tracks that were deleted, as long as there are items of theirs.
+pub const GONE_SOURCES: LinkType = LinkType(141);
 
 /// The home timeline, in the follower's root.
 pub const HOME: StreamId = StreamId(1);
@@ -154,12 +200,22 @@ pub const CHECKINS_HERE: StreamId = StreamId(81);
 pub const SHARES: StreamId = StreamId(82);
 /// Shares of an object, in the object's root; never synced.
 pub const SHARES_HERE: StreamId = StreamId(83);
+/// Items of a feed or a track, in its root; the extra text tells whether one was changed.
+pub const SOURCE_ITEMS: StreamId = StreamId(140);
+/// Items of all feeds or all tracks of an app, in the root of their list; never synced.
+pub const ALL_SOURCE_ITEMS: StreamId = StreamId(141);
+
+/// What was done with rights that are not one's own person's; in a root of the app, never synced.
+pub const AUDIT: StreamId = StreamId(100);
 
 /// Who joined the app, in its directory's root.
 pub const DIRECTORY: StreamId = StreamId(5);
 
 /// The verb of an entry in the directory.
 pub const JOINED: u16 = 20;
+
+/// The verb of an entry in the audit log.
+pub const AUDITED: u16 = 100;
 
 /// The first type of an app's own.
 pub const OWN_TYPES_FROM: u16 = 1024;
@@ -168,6 +224,15 @@ pub const OWN_TYPES_FROM: u16 = 1024;
 pub const MODERATOR_ROLE: &str = "moderator";
 /// The built-in role of people who administer the app.
 pub const ADMIN_ROLE: &str = "admin";
+
+/// Where a follower of a partition is; in a root of its own, never synced.
+pub const FOLLOWER: NodeType = NodeType(120);
+/// A hook; in the root of the app's hooks, never synced.
+pub const HOOK: NodeType = NodeType(121);
+/// How often the list of an app's hooks changed; beside them.
+pub const HOOK_COUNT: NodeType = NodeType(123);
+/// How the deliveries of a hook go; in a root of its own, never synced.
+pub const HOOK_HEALTH: NodeType = NodeType(122);
 
 /// The credential's node of a profile.
 pub fn credential_id(profile: Id) -> Id {

@@ -21,6 +21,7 @@ pub enum Code {
     IdTaken,
     NameTaken,
     InProgress,
+    Conflict,
     CursorExpired,
     StaleRevision,
     TooLarge,
@@ -50,7 +51,7 @@ pub enum Retry {
 
 impl Code {
     /// Every code, by status.
-    pub const ALL: [Code; 22] = [
+    pub const ALL: [Code; 23] = [
         Code::BadRequest,
         Code::UnknownField,
         Code::CursorInvalid,
@@ -60,6 +61,7 @@ impl Code {
         Code::IdTaken,
         Code::NameTaken,
         Code::InProgress,
+        Code::Conflict,
         Code::CursorExpired,
         Code::StaleRevision,
         Code::TooLarge,
@@ -150,6 +152,13 @@ impl Code {
                 Same,
                 "A call with this operation id is still running",
                 "Send the same call again in a moment.",
+            ),
+            Code::Conflict => (
+                "conflict",
+                409,
+                Never,
+                "The state does not allow it; nothing was done",
+                "Look at the state, and decide again.",
             ),
             Code::CursorExpired => (
                 "cursor-expired",
@@ -399,6 +408,7 @@ mod tests {
                 "409 id-taken",
                 "409 name-taken",
                 "409 in-progress",
+                "409 conflict",
                 "410 cursor-expired",
                 "412 stale-revision",
                 "413 too-large",

@@ -86,6 +86,7 @@ impl Parameter {
         match (schema["format"].as_str(), schema["pattern"].as_str()) {
             (Some("uuid"), _) => fresh.to_owned(),
             (_, Some("^[b-z]{12}$")) => "bcdfghjkmnpq".to_owned(),
+            (Some("uri"), _) => "https://nobody.example/".to_owned(),
             (Some("date-time"), _) => "2026-01-01T00:00:00Z".to_owned(),
             (_, Some(pattern)) if pattern.starts_with("^gomer:") => {
                 format!("gomer:like/{fresh}/post:{fresh}")

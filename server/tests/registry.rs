@@ -485,7 +485,7 @@ async fn probes_say_how_the_process_is() {
     let api = ask(&kit, kit.bare(Method::GET, "/v1/-/system.getOpenApi")).await.expect(200);
     assert_eq!(api.text, gomer::openapi::document());
     let errors = ask(&kit, kit.bare(Method::GET, "/v1/-/system.listErrors")).await.expect(200);
-    assert_eq!(errors.json["items"].as_array().map(Vec::len), Some(22));
+    assert_eq!(errors.json["items"].as_array().map(Vec::len), Some(23));
 }
 
 #[tokio::test]

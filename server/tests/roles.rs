@@ -5,7 +5,12 @@ mod kit;
 
 use bytes::Bytes;
 use gomer::http::{Api, Side};
+use gomer_core::id::MemberId;
 use gomer_core::meta::command::{AppState, MetaCommand};
+use gomer_core::meta::members::found::Founding;
+use gomer_core::ring::member::{Member, MemberState, Weight, Zone};
+use gomer_core::ring::partition::PartitionCount;
+use gomer_core::ring::table::Ring;
 use gomer_net::http::{Body, Request, Service};
 use hyper::header::HeaderValue;
 use hyper::{HeaderMap, Method};
@@ -30,13 +35,37 @@ fn admin_methods(kit: &Kit, person: &str) -> Vec<(&'static str, Value)> {
 fn operator_methods() -> Vec<(&'static str, Value)> {
     let (app, key) = ("0190a6b2-5c1e-4a3b-8f00-000000000001", "0190a6b2-5c1e-4a3b-8f00-000000000002");
     vec![
+        ("cluster.clearChanges", json!({})),
         ("cluster.createApp", json!({ "id": app, "name": "three" })),
         ("cluster.createKey", json!({ "app": "three", "key": { "id": key, "kind": "admin", "name": "x" } })),
         ("cluster.getMetrics", json!({})),
+        ("cluster.getRing", json!({})),
         ("cluster.getStatus", json!({})),
         ("cluster.listApps", json!({})),
+        ("cluster.listTransfers", json!({})),
+        ("cluster.planChanges", json!({})),
+        ("cluster.stageChange", json!({ "change": "leave", "member": "ada" })),
         ("cluster.updateApp", json!({ "id": app, "title": "Three" })),
     ]
+}
+
+/// A membership of ada and bob, so that what changes it is taken.
+async fn found(kit: &Kit) {
+    let mut ring = Ring::empty(PartitionCount::new(8).unwrap());
+    for partition in PartitionCount::new(8).unwrap().all() {
+        ring.set(
+            partition,
+            &[MemberId(1 + u64::from(partition.0 % 2)), MemberId(2 - u64::from(partition.0 % 2))],
+        );
+    }
+    let member = |(id, name): (u64, &str)| {
+        let (name, zone, weight, state) =
+            (name.to_owned(), Zone::default(), Weight::DEFAULT, MemberState::Valid);
+        (MemberId(id), Member { name, zone, weight, state })
+    };
+    let founding =
+        Founding { members: (1..).zip(["ada", "bob"]).map(member).collect(), ring, replicas: 2, seed: 1 };
+    kit.host.cluster.change_meta(MetaCommand::Found(Box::new(founding))).await.unwrap();
 }
 
 /// Calls `/v1/-/…` on one of the listeners.
@@ -99,6 +128,7 @@ async fn the_cluster_is_for_its_operator_on_the_admin_listener() {
     let kit = Kit::start().await;
     let ann = kit.person("ann").await;
     let admin = admin_token(&kit, "one").await;
+    found(&kit).await;
     for (method, args) in operator_methods() {
         let (status, problem) = cluster(&kit, Side::Public, Some(&operator_token()), method, &args).await;
         assert_eq!(
@@ -114,6 +144,15 @@ async fn the_cluster_is_for_its_operator_on_the_admin_listener() {
         let (status, reply) = cluster(&kit, Side::Admin, Some(&operator_token()), method, &args).await;
         assert_eq!(status, 200, "{method}: {reply}");
     }
+    let (method, plan) = ("cluster.commitChanges", json!({ "planId": "0-0000000000000000" }));
+    for token in [None, Some(admin.as_str()), Some(&server_key("one"))] {
+        assert_eq!(cluster(&kit, Side::Admin, token, method, &plan).await.0, 401);
+    }
+    let (status, problem) = cluster(&kit, Side::Admin, Some(&operator_token()), method, &plan).await;
+    assert_eq!(
+        (status, &problem["code"], &problem["errors"][0]["code"]),
+        (409, &json!("conflict"), &json!("planChanged"))
+    );
 }
 
 #[tokio::test]

@@ -3,6 +3,66 @@
 
 /** Every method of an app, by name. */
 export interface Methods {
+  /** Calls my erasure off, as long as it has not begun. */
+  "account.cancelDeletion": {
+    kind: "procedure";
+    args: CancelDeletion;
+    reply: Cancelled;
+  };
+  /** Shows how far an erasure is and, once nothing is left, its receipt: mine, or by the id that was chosen for it. */
+  "account.getDeletion": {
+    kind: "query";
+    args: GetDeletion;
+    reply: Deletion;
+  };
+  /** Shows how far my export is and, when it is ready, an address for it that is good for a day. */
+  "account.getExport": {
+    kind: "query";
+    args: Empty;
+    reply: Export;
+  };
+  /** Shows my settings: language, time zone, what others see by default, and summaries. */
+  "account.getSettings": {
+    kind: "query";
+    args: Empty;
+    reply: AccountSettings;
+  };
+  /** Links an account at an identity provider by its ID token; the same account twice is the same link. */
+  "account.linkProvider": {
+    kind: "procedure";
+    args: LinkProvider;
+    reply: ProviderLink;
+  };
+  /** Lists the accounts at identity providers that are linked to my profile. */
+  "account.listLinks": {
+    kind: "query";
+    args: Empty;
+    reply: ProviderLinkPage;
+  };
+  /** Schedules my erasure after the app's grace period; until then I sign in as ever and can call it off. */
+  "account.requestDeletion": {
+    kind: "procedure";
+    args: RequestDeletion;
+    reply: Deletion;
+  };
+  /** Starts an export of all that is held about me, as a file of JSON lines. */
+  "account.requestExport": {
+    kind: "procedure";
+    args: RequestExport;
+    reply: Export;
+  };
+  /** Unlinks an account at an identity provider; refused if it is the last way to sign in. */
+  "account.unlinkProvider": {
+    kind: "procedure";
+    args: UnlinkProvider;
+    reply: Unlinked;
+  };
+  /** Changes settings field by field; of two edits of one field the later one stands. */
+  "account.updateSettings": {
+    kind: "procedure";
+    args: UpdateSettings;
+    reply: AccountSettings;
+  };
   /** Shows one activity as Activity Streams 2.0 JSON. */
   "activity.get": {
     kind: "query";
@@ -39,11 +99,35 @@ export interface Methods {
     args: WhichKey;
     reply: KeyView;
   };
+  /** Schedules somebody's erasure, or has it begin at once if that is confirmed; `account.getDeletion` tells how far it is. */
+  "admin.deleteProfile": {
+    kind: "procedure";
+    args: DeleteProfile;
+    reply: Deletion;
+  };
   /** Shows the app's settings, their revision, and the revisions that are kept. */
   "admin.getSettings": {
     kind: "query";
     args: Empty;
     reply: SettingsView;
+  };
+  /** Shows calls and bytes by day, what uploads take on disk, and how often may be called. */
+  "admin.getUsage": {
+    kind: "query";
+    args: GetUsage;
+    reply: AppUsage;
+  };
+  /** Carries out lines of JSON, each a call of a method in somebody's name, and says of each what came of it; with ids that the caller chose it may be run again. */
+  "admin.importData": {
+    kind: "procedure";
+    args: Empty;
+    reply: Imported;
+  };
+  /** Lists what was done with the rights of moderators, administrators and the app's server, newest first. */
+  "admin.listAudit": {
+    kind: "query";
+    args: ListAudit;
+    reply: AuditedPage;
   };
   /** Lists the app's keys, revoked ones included, never their secrets. */
   "admin.listKeys": {
@@ -66,7 +150,7 @@ export interface Methods {
   /** Changes settings: what is absent stays, null goes back to its default. Twenty revisions are kept. */
   "admin.updateSettings": {
     kind: "procedure";
-    args: UpdateSettings;
+    args: UpdateSettings2;
     reply: SettingsView;
   };
   /** Puts photos of one's own into an album: its owner may, and who contributes. */
@@ -399,7 +483,13 @@ export interface Methods {
     args: DeleteDevice;
     reply: Empty;
   };
-  /** Lists my devices. */
+  /** Drops the address at which a device of mine is reached by push. */
+  "device.deletePushToken": {
+    kind: "procedure";
+    args: DeletePushToken;
+    reply: Empty;
+  };
+  /** Lists my devices, with how they are reached by push and how that went. */
   "device.list": {
     kind: "query";
     args: Empty;
@@ -410,6 +500,12 @@ export interface Methods {
     kind: "procedure";
     args: DeviceArgs;
     reply: Device;
+  };
+  /** Says where a device of mine that is signed in is reached by push. An address moves: it is never that of two devices. */
+  "device.setPushToken": {
+    kind: "procedure";
+    args: SetPushToken;
+    reply: PushToken;
   };
   /** Accepts somebody's request to follow me. */
   "follow.accept": {
@@ -531,6 +627,30 @@ export interface Methods {
     args: PutType;
     reply: TypeView;
   };
+  /** Sends events that happen from now on to an address, signed as Standard Webhooks says. The secret is in the first reply only, never in a repeated one. */
+  "hook.create": {
+    kind: "procedure";
+    args: NewHook;
+    reply: HookView;
+  };
+  /** Removes a hook for ever. What is under way to it may still arrive. */
+  "hook.delete": {
+    kind: "procedure";
+    args: WhichHook;
+    reply: Deleted2;
+  };
+  /** Lists the app's hooks, with how their deliveries go, never their secrets. */
+  "hook.list": {
+    kind: "query";
+    args: Empty;
+    reply: Hooks;
+  };
+  /** Reads what happened in the app since a cursor: the events that hooks are sent, in order within each slice of the data. Without a cursor everything that there is comes first. */
+  "hook.readEvents": {
+    kind: "query";
+    args: ReadEvents;
+    reply: Events;
+  };
   /** Takes my reaction back. */
   "like.delete": {
     kind: "procedure";
@@ -549,7 +669,7 @@ export interface Methods {
     args: ListLikes;
     reply: LikePage;
   };
-  /** Likes a post, optionally with a kind of reaction; once per profile and post. */
+  /** Likes a post, an item of news or a tracked tweet, optionally with a kind of reaction; once per profile and object. */
   "like.put": {
     kind: "procedure";
     args: PutLike;
@@ -645,6 +765,36 @@ export interface Methods {
     args: Unban;
     reply: Unbanned;
   };
+  /** Tracks an RSS, Atom or JSON feed: it is read now and again, and its items are kept. */
+  "news.createFeed": {
+    kind: "procedure";
+    args: CreateFeed;
+    reply: NewsFeed;
+  };
+  /** Stops tracking a feed; its items go with it. */
+  "news.deleteFeed": {
+    kind: "procedure";
+    args: DeleteFeed;
+    reply: DeletedFeed;
+  };
+  /** Shows one item with the likes and replies that were made here. */
+  "news.get": {
+    kind: "query";
+    args: GetNews;
+    reply: NewsItem;
+  };
+  /** Lists items of one feed or of all, those found last first. */
+  "news.list": {
+    kind: "query";
+    args: ListNews;
+    reply: NewsItemPage;
+  };
+  /** Lists the feeds of this app, those added last first. */
+  "news.listFeeds": {
+    kind: "query";
+    args: ListFeeds;
+    reply: NewsFeedPage;
+  };
   /** Writes a private note, optionally about an object of any kind. */
   "note.create": {
     kind: "procedure";
@@ -720,7 +870,7 @@ export interface Methods {
   /** Says of up to 100 calls whether I may make them, and if not, why. */
   "permission.check": {
     kind: "query";
-    args: Check;
+    args: CheckInput;
     reply: Checked;
   };
   /** Shows for whom a post or my profile is. */
@@ -811,7 +961,7 @@ export interface Methods {
   "post.delete": {
     kind: "procedure";
     args: DeletePost;
-    reply: Deleted2;
+    reply: Deleted3;
   };
   /** Shows one post with its reactions and the caller's own. */
   "post.get": {
@@ -897,6 +1047,30 @@ export interface Methods {
     args: UpdateProfile;
     reply: Profile;
   };
+  /** Asks push services whether they take the app's credentials, without sending anything to anybody. */
+  "push.checkCredentials": {
+    kind: "procedure";
+    args: Empty;
+    reply: Checked2;
+  };
+  /** Says that I opened this push. */
+  "push.confirmOpened": {
+    kind: "procedure";
+    args: ConfirmOpened;
+    reply: Empty;
+  };
+  /** Shows one push to one device: queued, sent, accepted, failed with the service's reason, opened. */
+  "push.getDelivery": {
+    kind: "query";
+    args: GetDelivery;
+    reply: DeliveryView;
+  };
+  /** Puts the app's accounts at push services: what is absent stays, null goes. Secrets are never shown again. */
+  "push.setCredentials": {
+    kind: "procedure";
+    args: SetCredentials;
+    reply: Credentials;
+  };
   /** Gives a token for one `realtime.subscribe` of a client that cannot set headers. */
   "realtime.getToken": {
     kind: "procedure";
@@ -909,7 +1083,7 @@ export interface Methods {
     args: Subscribe;
     reply: Item;
   };
-  /** Replies to a post or to another reply. */
+  /** Replies to a post, an item of news, a tracked tweet or another reply. */
   "reply.create": {
     kind: "procedure";
     args: CreateReply;
@@ -939,6 +1113,36 @@ export interface Methods {
     args: UpdateReply;
     reply: Comment;
   };
+  /** Finds people, posts, photos and places by words, the first few of each. */
+  "search.findAll": {
+    kind: "query";
+    args: FindAll;
+    reply: FoundAll;
+  };
+  /** Finds photos and albums by words, author, who is on them and time, newest first. */
+  "search.findPhotos": {
+    kind: "query";
+    args: FindPhotos;
+    reply: Found_FoundPhoto;
+  };
+  /** Finds posts and replies by words, author, tag and time, newest first. */
+  "search.findPosts": {
+    kind: "query";
+    args: FindPosts;
+    reply: Found_FoundPost;
+  };
+  /** Finds people by how the words of their handle and name begin, and by words of their profile, the best first. */
+  "search.findProfiles": {
+    kind: "query";
+    args: FindProfiles;
+    reply: Found_Profile;
+  };
+  /** Completes what somebody is writing: people to mention, tags and places. */
+  "search.suggest": {
+    kind: "query";
+    args: Suggest;
+    reply: Suggestions;
+  };
   /** Shares a post, check-in, place or profile in the app, with or without a comment. */
   "share.create": {
     kind: "procedure";
@@ -962,6 +1166,12 @@ export interface Methods {
     kind: "query";
     args: GetLink;
     reply: ShortLink;
+  };
+  /** Shows a page of the web in brief: title, picture, site. The server asks it, now and then. */
+  "share.getPreview": {
+    kind: "query";
+    args: GetPreview;
+    reply: PagePreview;
   };
   /** Lists who shared an object, as far as the caller may know, newest first. */
   "share.list": {
@@ -996,7 +1206,7 @@ export interface Methods {
   /** Carries out a queue of operations in order; each counts once, however often it is sent. */
   "sync.push": {
     kind: "procedure";
-    args: Push;
+    args: Push2;
     reply: Pushed;
   };
   /** Says whether the server takes requests, and what time it is there. */
@@ -1053,7 +1263,60 @@ export interface Methods {
     args: SetMarker;
     reply: Marker;
   };
+  /** Tracks an account or a tag at a server of Mastodon or at X, or a search at X. */
+  "tweet.createTrack": {
+    kind: "procedure";
+    args: CreateTrack;
+    reply: TweetTrack;
+  };
+  /** Stops tracking; the tweets that were found go with it. */
+  "tweet.deleteTrack": {
+    kind: "procedure";
+    args: DeleteTrack;
+    reply: DeletedTrack;
+  };
+  /** Shows one tweet with the likes and replies that were made here. */
+  "tweet.get": {
+    kind: "query";
+    args: GetTweet;
+    reply: Tweet;
+  };
+  /** Lists tweets of one track or of all, those found last first. */
+  "tweet.list": {
+    kind: "query";
+    args: ListTweets;
+    reply: TweetPage;
+  };
+  /** Lists what this app tracks, what was added last first. */
+  "tweet.listTracks": {
+    kind: "query";
+    args: ListTracks;
+    reply: TweetTrackPage;
+  };
 }
+
+/** An account's name, without an `@` in front: at Mastodon `name` or `name@server`. */
+export type AccountName = string;
+
+/** Settings of a person. */
+export type AccountSettings = {
+  /** Who sees what I publish without saying for whom. Absent: as the app has it. */
+  defaultAudience?: Audience | null;
+  /** How often I want a summary. The server itself sends none: it is for whoever does, with the app's server key. */
+  digest: Digest;
+  /** At which hour of my day, 0 to 23. 8 unless it was changed. */
+  digestHour: Hour;
+  /** When anything of it was last edited. Absent as long as nothing was. */
+  editedAt?: string | null;
+  /** The language to be spoken to in. Absent: the app's usual one. */
+  language?: Language | null;
+  /** The revision. Absent as long as nothing was changed. */
+  rev?: Rev | null;
+  /** Whether others may see that I am there. True unless it was changed. */
+  showPresence: boolean;
+  /** The time zone to reckon days in. Absent: that of the device. */
+  timeZone?: TimeZone | null;
+};
 
 /** What was decided. */
 export type Action = "assigned" | "resolved" | "removed" | "restored" | "banned" | "unbanned";
@@ -1136,6 +1399,28 @@ export type Ancestor = {
   reply?: Comment | null;
 };
 
+/** A key for Apple's service. */
+export type ApnsArgs = {
+  /** The key's id: 10 characters. */
+  keyId: string;
+  /** The key: what the `.p8` file holds. */
+  privateKey: string;
+  /** The team's id: 10 characters. */
+  teamId: string;
+  /** The bundle's identifier, like `org.example.app`. */
+  topic: string;
+};
+
+/** A key for Apple's service, without the key. */
+export type ApnsView = {
+  /** The key's id. */
+  keyId: string;
+  /** The team's id. */
+  teamId: string;
+  /** The bundle's identifier. */
+  topic: string;
+};
+
 /** Types and events. */
 export type AppSchema = {
   /** Events, with the methods that cause each. */
@@ -1152,10 +1437,18 @@ export type AppSettings = {
   cors: Cors;
   /** Who sees a post whose author does not say. */
   defaultAudience: DefaultAudience;
+  /** How people leave. */
+  deletion: Deletion2;
   /** Whether people may use the app as guests, without an account. */
   guests: Guests;
   /** What handles may be. */
   handles: Handles;
+  /** What hooks may do. */
+  hooks: HookSettings;
+  /** Identity providers (OpenID Connect) whose accounts people may link and sign in with; at most 10. */
+  providers: Array<Provider>;
+  /** What push services may see. */
+  push: Push;
   /** Limits on how often may be called. */
   rates: Rates;
   /** How much of the streams is kept. */
@@ -1172,16 +1465,40 @@ export type AppSettingsInput = {
   cors?: CorsInput;
   /** Who sees a post whose author does not say. */
   defaultAudience?: DefaultAudience;
+  /** How people leave. */
+  deletion?: DeletionInput;
   /** Whether people may use the app as guests, without an account. */
   guests?: Guests;
   /** What handles may be. */
   handles?: HandlesInput;
+  /** What hooks may do. */
+  hooks?: HookSettingsInput;
+  /** Identity providers (OpenID Connect) whose accounts people may link and sign in with; at most 10. */
+  providers?: Array<Provider>;
+  /** What push services may see. */
+  push?: PushInput;
   /** Limits on how often may be called. */
   rates?: RatesInput;
   /** How much of the streams is kept. */
   retention?: RetentionInput;
   /** Who may make an account. */
   signUp?: SignUp;
+};
+
+/** What was used. */
+export type AppUsage = {
+  /** As of when. */
+  asOf: string;
+  /** By day, the newest first; days without calls are left out. All members together. What members counted within the last minute may be missing, and what one counted in the minute before it was killed is. */
+  days: Array<DayUsed>;
+  /** What the member that answers has counted and not added to its day yet. */
+  pending: Counted;
+  /** How often may be called, as it is in force now. Empty if calls are not limited. */
+  rates: Array<RateInForce>;
+  /** What the member that answers has counted since it was started. */
+  sinceStart: Counted;
+  /** What is stored. */
+  storage: Storage;
 };
 
 /** An app. */
@@ -1244,10 +1561,50 @@ export type AudienceView = {
   rev: Rev;
 };
 
+/** A call that stands in the audit log. */
+export type Audited = {
+  /** When it was asked. */
+  at: string;
+  /** With which rights. */
+  by: By2;
+  /** The problem's code, if it failed. */
+  code?: string | null;
+  /** The method. */
+  method: string;
+  /** What came of it. */
+  outcome: CameTo;
+  /** Which person, or in whose name. Absent for the app's own server and for keys. */
+  profile?: string | null;
+  /** Ids, and names of roles, among its arguments; at most 20. */
+  targets: Array<string>;
+  /** The trace id, which the process's log and a problem have too. */
+  trace: string;
+};
+
+/** A page of a list. */
+export type AuditedPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Audited>;
+};
+
 /** What waits. */
 export type Badge = {
   /** Notifications that I have neither seen nor read; 100 stands for more than 99. */
   unread: number;
+};
+
+/** How the members are loaded. */
+export type BalanceView = {
+  /** Partitions with two replicas in one zone. */
+  crowded: number;
+  /** By id. */
+  members: Record<string, LoadView>;
+  /** Partitions with fewer replicas than they should have. */
+  short: number;
 };
 
 /** A ban. */
@@ -1313,6 +1670,12 @@ export type BlockedPage = {
   items: Array<Blocked>;
 };
 
+/** Who wanted it. */
+export type By = "owner" | "admin";
+
+/** With which rights a call was made. */
+export type By2 = "profile" | "server" | "admin";
+
 /** What became of a call. */
 export type CallResult = {
   /** The problem's code, if it failed. */
@@ -1329,6 +1692,18 @@ export type CallResult = {
   status: number;
   /** The reply; where a revision was stale, the entity as it is now. */
   value?: unknown;
+};
+
+/** What came of a call. */
+export type CameTo = "done" | "failed" | "unknown";
+
+/** Which erasure to call off. */
+export type CancelDeletion = Record<string, never>;
+
+/** Whether anything is scheduled. */
+export type Cancelled = {
+  /** Always false. */
+  scheduled: boolean;
 };
 
 /** What was reported of one thing. */
@@ -1369,6 +1744,9 @@ export type CaseReport = {
   text?: string | null;
 };
 
+/** What may be staged. */
+export type ChangeKind = "join" | "leave" | "replace" | "force-replace" | "force-remove" | "down" | "zone" | "weight";
+
 /** A link to move to another list. */
 export type ChangeLinkType = {
   /** What it starts from. */
@@ -1403,6 +1781,30 @@ export type ChangePhotos = {
   id: string;
   /** 1 to 50 photos. */
   photos: Array<string>;
+};
+
+/** How one kind is to be told; what is absent stays. */
+export type ChangePreference = {
+  /** Whether it stands in the notification centre and counts as unread. */
+  inApp?: boolean | null;
+  /** Whether it is pushed to my devices. */
+  push?: boolean | null;
+};
+
+/** A change that is staged. */
+export type ChangeView = {
+  /** Id of the member that takes its places. */
+  by?: string | null;
+  /** `join`, `leave`, `replace`, `force-replace`, `force-remove`, `down`, `zone` or `weight`. */
+  change: string;
+  /** Id of the member that it is about. */
+  member: string;
+  /** What people call it. */
+  name: string;
+  /** Its share of the load. */
+  weight?: number | null;
+  /** What it may fail together with. */
+  zone?: string | null;
 };
 
 /** Who was added or removed. */
@@ -1503,10 +1905,12 @@ export type ChatPage = {
 /** What a member may do in a chat. In a direct chat both are members. */
 export type ChatRole = "member" | "moderator" | "owner";
 
-/** Calls that I might make. */
+/** What came of asking a service. */
 export type Check = {
-  /** 1 to 100 of them. */
-  calls: Array<OneCall>;
+  /** Whether it takes the account. */
+  good: boolean;
+  /** Why not: the service's own word, or one of Gomer's, like `unreachable`. */
+  reason?: string | null;
 };
 
 /** Which handle. */
@@ -1567,10 +1971,26 @@ export type CheckInPlace = {
   rev: Rev;
 };
 
+/** Calls that I might make. */
+export type CheckInput = {
+  /** 1 to 100 of them. */
+  calls: Array<OneCall>;
+};
+
 /** Answers. */
 export type Checked = {
   /** In the order asked. */
   items: Array<OneAnswer>;
+};
+
+/** What came of asking each service. */
+export type Checked2 = {
+  /** Apple's; absent without an account. */
+  apns?: Check | null;
+  /** Google's; absent without an account. */
+  fcm?: Check | null;
+  /** Browsers': each has a service of its own, so only the key itself is looked at. Absent without one. */
+  webPush?: Check | null;
 };
 
 /** Facts for clients. */
@@ -1635,6 +2055,12 @@ export type CommentPage = {
   items: Array<Comment>;
 };
 
+/** Which plan. */
+export type CommitChanges = {
+  /** Its name, as `cluster.planChanges` showed it. */
+  planId: string;
+};
+
 /** How an entity is, compared with what the caller knows. */
 export type Compared = "put" | "same" | "absent";
 
@@ -1644,6 +2070,12 @@ export type ConfirmCode = {
   code: string;
   /** The address. */
   email: string;
+};
+
+/** Which push. */
+export type ConfirmOpened = {
+  /** Its id, as the device got it. */
+  id: string;
 };
 
 /** Whether content is down. */
@@ -1672,6 +2104,16 @@ export type CountLinks = {
   from: string;
   /** Their type. */
   type: Name;
+};
+
+/** How much was used. */
+export type Counted = {
+  /** Bytes of bodies that came. */
+  bytesIn: number;
+  /** Bytes of bodies that went. Of a file, as many as were announced; live streams are not counted. */
+  bytesOut: number;
+  /** Calls of methods, and requests for uploads and files. */
+  calls: number;
 };
 
 /** Counts of one post. */
@@ -1708,7 +2150,7 @@ export type CreateAccount = {
 export type CreateAlbum = {
   /** What it is about. */
   about?: string | null;
-  /** Who may see it; if absent, whom the app's settings say for posts. */
+  /** Who may see it; if absent, whom one's own settings say, or else the app's for posts. */
   audience?: Audience | null;
   /** Who else may put photos in. */
   contributors?: Array<string> | null;
@@ -1742,7 +2184,7 @@ export type CreateChat = {
 
 /** A new check-in. */
 export type CreateCheckIn = {
-  /** Who may know; if absent, whom the app's settings say. */
+  /** Who may know; if absent, whom one's own settings say, or else the app's. */
   audience?: Audience | null;
   /** Its id, chosen by the caller. */
   id: string;
@@ -1750,6 +2192,16 @@ export type CreateCheckIn = {
   note?: string | null;
   /** The place. */
   place: string;
+};
+
+/** A feed to track. */
+export type CreateFeed = {
+  /** Its id, chosen by the caller. */
+  id: string;
+  /** What it is called; if absent, what it calls itself. */
+  title?: string | null;
+  /** Where it is: `https` or `http`, without a user's name. It is read from the public internet only. */
+  url: FeedAddress;
 };
 
 /** A guest. */
@@ -1802,7 +2254,7 @@ export type CreateNote = {
 export type CreatePhoto = {
   /** What is on it, for who cannot see it. */
   alt?: string | null;
-  /** Who may see it; if absent, whom the app's settings say for posts. */
+  /** Who may see it; if absent, whom one's own settings say, or else the app's for posts. */
   audience?: Audience | null;
   /** What it says. */
   caption?: string | null;
@@ -1832,7 +2284,7 @@ export type CreatePlace = {
 
 /** A new post. */
 export type CreatePost = {
-  /** Who may read it; if absent, whom the app's settings say. */
+  /** Who may read it; if absent, whom one's own settings say, or else the app's. */
   audience?: Audience | null;
   /** Its id, chosen by the caller. */
   id: string;
@@ -1874,13 +2326,19 @@ export type CreateSession = {
   handle?: string | null;
   /** The session's id. Pick it yourself, so that a retry opens no second one. */
   id?: string | null;
+  /** With it, an ID token of the provider. */
+  idToken?: string | null;
+  /** And the nonce that the token was asked for with. */
+  nonce?: string | null;
   /** Its password. */
   password?: string | null;
+  /** Or, without a name, an identity provider whose account is linked, as the app's settings call it. */
+  provider?: string | null;
 };
 
 /** A new share. */
 export type CreateShare = {
-  /** For whom; if absent, whom the app's settings say. */
+  /** For whom; if absent, whom one's own settings say, or else the app's. */
   audience?: Audience | null;
   /** What to say of it. */
   comment?: string | null;
@@ -1888,6 +2346,22 @@ export type CreateShare = {
   id: string;
   /** What to share. Who may not see it does not see the share. */
   object: ShareableObject;
+};
+
+/** What to track. */
+export type CreateTrack = {
+  /** What this account writes. One of `account`, `tag` and `query` is given. */
+  account?: AccountName | null;
+  /** Its id, chosen by the caller. */
+  id: string;
+  /** Or what this search finds, in the words of X; only there. */
+  query?: string | null;
+  /** At which server: for Mastodon, and only for it. */
+  server?: ServerName | null;
+  /** Where. */
+  service: TweetService;
+  /** Or what carries this tag. */
+  tag?: Tag | null;
 };
 
 /** A new upload. */
@@ -1900,6 +2374,30 @@ export type CreateUpload = {
   size: UploadSize;
   /** Their content type, as the caller sees it. What they are is told from the bytes; if that contradicts, the upload cannot be finished. */
   type?: string | null;
+};
+
+/** The accounts, without their secrets. */
+export type Credentials = {
+  /** Apple's. */
+  apns?: ApnsView | null;
+  /** Google's. */
+  fcm?: FcmView | null;
+  /** Their revision; absent as long as none was set. */
+  rev?: Rev | null;
+  /** Browsers'. */
+  webPush?: WebPushView | null;
+};
+
+/** What was used on a day. */
+export type DayUsed = {
+  /** Bytes of bodies that came. */
+  bytesIn: number;
+  /** Bytes of bodies that went. Of a file, as many as were announced; live streams are not counted. */
+  bytesOut: number;
+  /** Calls of methods, and requests for uploads and files. */
+  calls: number;
+  /** The day, in UTC. */
+  day: string;
 };
 
 /** A decision. */
@@ -1961,6 +2459,14 @@ export type DeleteCheckIn = {
 export type DeleteDevice = {
   /** Its installation id. */
   id: string;
+};
+
+/** Which feed. */
+export type DeleteFeed = {
+  /** The feed. */
+  id: string;
+  /** Refuse if the feed is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
 };
 
 /** For whom something is deleted. */
@@ -2038,6 +2544,24 @@ export type DeletePost = {
   ifRev?: Rev | null;
 };
 
+/** Whom to erase. */
+export type DeleteProfile = {
+  /** The same profile once more, if it is to be done at once: there is no way back from that. */
+  confirm?: string | null;
+  /** After how many days, 0 to 90; if absent, as the app's settings say. 0 is at once. */
+  graceDays?: GraceDays | null;
+  /** The id of this erasure, chosen by the caller. */
+  id: string;
+  /** Whom. */
+  profile: string;
+};
+
+/** Which device. */
+export type DeletePushToken = {
+  /** The device; by default the one that asks. */
+  device?: string | null;
+};
+
 /** Which session. */
 export type DeleteSession = {
   /** The session; by default the one that asks. */
@@ -2052,6 +2576,14 @@ export type DeleteShare = {
   ifRev?: Rev | null;
 };
 
+/** Which track. */
+export type DeleteTrack = {
+  /** The track. */
+  id: string;
+  /** Refuse if the track is not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+};
+
 /** What is gone. */
 export type Deleted = {
   /** Always true. */
@@ -2060,8 +2592,14 @@ export type Deleted = {
   id: string;
 };
 
-/** What is gone. */
+/** Nothing more. */
 export type Deleted2 = {
+  /** The hook. */
+  id: string;
+};
+
+/** What is gone. */
+export type Deleted3 = {
   /** Always true. */
   deleted: boolean;
   /** Its id. */
@@ -2078,6 +2616,14 @@ export type DeletedAlbum = {
 
 /** What is gone. */
 export type DeletedCheckIn = {
+  /** Always true. */
+  deleted: boolean;
+  /** Its id. */
+  id: string;
+};
+
+/** What is gone. */
+export type DeletedFeed = {
   /** Always true. */
   deleted: boolean;
   /** Its id. */
@@ -2146,6 +2692,110 @@ export type DeletedShare = {
   id: string;
 };
 
+/** What is gone. */
+export type DeletedTrack = {
+  /** Always true. */
+  deleted: boolean;
+  /** Its id. */
+  id: string;
+};
+
+/** An erasure. */
+export type Deletion = {
+  /** Who wanted it. */
+  by: By;
+  /** The receipt: how much there was of each kind when it began. */
+  counts?: Record<string, number>;
+  /** From when on it is done. Until then it can be called off. */
+  dueAt: string;
+  /** When nothing was left. */
+  erasedAt?: string | null;
+  /** Its id: who knows it can ask how far it is, also when there is nobody any more who could sign in. */
+  id: string;
+  /** What goes, and what stays. */
+  plan: Plan;
+  /** Whom it is about. */
+  profile: string;
+  /** When it was wanted. */
+  requestedAt: string;
+  /** How far it is. */
+  state: DeletionState;
+};
+
+/** How people leave. */
+export type Deletion2 = {
+  /** For how many days somebody who wants to be erased can call it off, 1 to 90. */
+  graceDays: number;
+};
+
+/** How people leave. */
+export type DeletionInput = {
+  /** For how many days somebody who wants to be erased can call it off, 1 to 90. */
+  graceDays?: number;
+};
+
+/** How far an erasure is. */
+export type DeletionState = "scheduled" | "erasing" | "erased";
+
+/** How the deliveries of a hook go. */
+export type Delivery = {
+  /** Deliveries that were taken. While all is well it may lag by a minute. */
+  delivered: number;
+  /** When the last of them was. */
+  deliveredAt?: string | null;
+  /** Since when it is sent nothing any more. */
+  disabledAt?: string | null;
+  /** When the first of them was. */
+  failingSince?: string | null;
+  /** Rounds in a row in which a delivery failed. */
+  failures: number;
+  /** How often events may have been missed; each time the hook is told, with `hook.gap`. */
+  gaps: number;
+  /** What the last failure was. */
+  lastFailure?: Failure | null;
+  /** Nothing is sent before. */
+  nextTryAt?: string | null;
+  /** What to know, in words. */
+  notice?: string | null;
+  /** In one word. */
+  state: DeliveryState;
+};
+
+/** Whether a hook is sent anything. */
+export type DeliveryState = "working" | "failing" | "disabled";
+
+/** A push. */
+export type DeliveryView = {
+  /** How often it was sent. */
+  attempts: number;
+  /** The device. */
+  device: string;
+  /** When its waiting ended. */
+  doneAt?: string | null;
+  /** Its id. */
+  id: string;
+  /** The notification's kind. */
+  kind?: Kind | null;
+  /** When it is sent next, as long as it waits. */
+  nextAt?: string | null;
+  /** The notification; absent of a silent push, which wakes the app to sync. */
+  notification?: string | null;
+  /** When the device opened it. */
+  openedAt?: string | null;
+  /** Whose device it is for. */
+  profile: string;
+  /** The service's name for it. */
+  providerId?: string | null;
+  /** When it began to wait. */
+  queuedAt: string;
+  /** Why it failed, was dropped or waits: the service's own word, like `Unregistered`, or one of Gomer's, like `read`. */
+  reason?: string | null;
+  /** Which service brings it. */
+  service: Service;
+  /** How far it has come. */
+  state: State2;
+};
+
 /** A device. */
 export type Device = {
   appBuild?: string | null;
@@ -2157,6 +2807,8 @@ export type Device = {
   model?: string | null;
   name?: string | null;
   platform?: string | null;
+  /** How it is reached by push, if it is; only in `device.list`. */
+  push?: PushHealth | null;
   /** Its revision. */
   rev: Rev;
   /** When it was last in contact to sign in or to refresh, if somebody is signed in on it. */
@@ -2191,6 +2843,9 @@ export type DevicePage = {
   /** The items, in the list's order. */
   items: Array<Device>;
 };
+
+/** How often somebody wants a summary of what they missed. */
+export type Digest = "never" | "daily" | "weekly";
 
 /** Which requests. */
 export type Direction = "incoming" | "outgoing";
@@ -2242,8 +2897,98 @@ export type ErrorList = {
   items: Array<ErrorEntry>;
 };
 
+/** Something that happened in the app. */
+export type Event = {
+  /** To what, by whom. */
+  data: EventData;
+  /** The same whenever this event is sent: who has dealt with it once is done. The `webhook-id` of a delivery. */
+  id: string;
+  /** When, by the server's clock. Nobody knows any more of a deletion. */
+  timestamp?: string | null;
+  /** What happened. */
+  type: EventName;
+};
+
+/** What an event is about. */
+export type EventData = {
+  /** Who made it, follows or likes; absent of things that are gone, and of what the app's server made. */
+  actor?: string | null;
+  /** The chat that a message is in. */
+  chat?: string | null;
+  /** The thing. Absent of a gap. */
+  object?: Object2 | null;
+};
+
+/** What happened. What was made and changed again before anybody looked comes once, as it is by then: as `…updated`. */
+export type EventName = "album.created" | "album.deleted" | "album.updated" | "chat.created" | "chat.updated" | "checkin.created" | "checkin.deleted" | "checkin.updated" | "content.removed" | "follow.created" | "follow.deleted" | "hook.gap" | "like.created" | "like.deleted" | "message.created" | "message.deleted" | "message.updated" | "node.deleted" | "node.updated" | "photo.created" | "photo.deleted" | "photo.updated" | "place.created" | "place.deleted" | "place.updated" | "post.created" | "post.deleted" | "post.updated" | "profile.banned" | "profile.created" | "profile.deleted" | "profile.updated" | "reply.created" | "reply.deleted" | "reply.updated" | "share.created" | "share.deleted" | "share.updated";
+
+/** What happened. */
+export type Events = {
+  /** Where the next page begins. */
+  cursor: string;
+  /** Whether this was all. It may be false with few items, or none: ask again. */
+  end: boolean;
+  /** By partition of the data; within one in order, but when much is fetched for the first time. */
+  items: Array<Event>;
+  /** How many slices there are. */
+  slices: number;
+};
+
+/** An export of all that is held about a person. */
+export type Export = {
+  /** Bytes so far. */
+  bytes: number;
+  /** Until when it is kept. */
+  expiresAt?: string | null;
+  /** Its id. */
+  id: string;
+  /** Lines so far. */
+  lines: number;
+  /** When it was asked for. */
+  requestedAt: string;
+  /** SHA-256 of its bytes, in hex. */
+  sha256?: string | null;
+  /** How far it is. */
+  state: ExportState;
+  /** Where it is, when it is ready: a path on this server that needs no headers and is good for a day. Ask again for another one. Each line of it is a JSON object with a `type`. */
+  url?: string | null;
+};
+
+/** How far an export is. */
+export type ExportState = "pending" | "ready";
+
+/** Why a delivery failed. */
+export type Failure = {
+  /** In words. */
+  detail: string;
+  /** What the address answered, if it did. */
+  status?: number | null;
+};
+
 /** What becomes of an album's photos. */
 export type Fate = "keep" | "delete";
+
+/** A service account of Google's. */
+export type FcmArgs = {
+  /** `client_email` of it. */
+  clientEmail: string;
+  /** `private_key` of it. */
+  privateKey: string;
+  /** `private_key_id` of it. */
+  privateKeyId: string;
+  /** `project_id` of the account's file. */
+  projectId: string;
+};
+
+/** A service account of Google's, without its key. */
+export type FcmView = {
+  /** The account. */
+  clientEmail: string;
+  /** The key's id. */
+  privateKeyId: string;
+  /** The project. */
+  projectId: string;
+};
 
 /** What is switched on. */
 export type Features = {
@@ -2254,6 +2999,9 @@ export type Features = {
   /** Who may make an account. */
   signUp: SignUp;
 };
+
+/** Where a feed is. */
+export type FeedAddress = string;
 
 /** Which part of a timeline. */
 export type Fetch = {
@@ -2279,6 +3027,60 @@ export type FetchProfile = {
   id: string;
   /** How many at most. */
   limit?: number;
+};
+
+/** What to find everywhere. */
+export type FindAll = {
+  /** How many of each kind at most. */
+  limit?: number;
+  /** Plain words, each of which must be there; at most 16. */
+  text: string;
+};
+
+/** Which photos and albums. At least one of text, author and person. */
+export type FindPhotos = {
+  /** Whose. */
+  author?: string | null;
+  /** From an earlier page of the same question. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+  /** Who is on it. Albums show nobody. */
+  person?: string | null;
+  /** Not older than this. */
+  since?: string | null;
+  /** Plain words, each of which must be there: in a caption, a description, the name of a place, a title; at most 16. */
+  text?: string | null;
+  /** Not newer than this. */
+  until?: string | null;
+};
+
+/** Which posts. At least one of text, author and tag. */
+export type FindPosts = {
+  /** Whose. */
+  author?: string | null;
+  /** From an earlier page of the same question. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+  /** Not older than this. */
+  since?: string | null;
+  /** The tag that they carry, with or without the `#`; accents do not count. */
+  tag?: Tag | null;
+  /** Plain words, each of which must be there; at most 16. */
+  text?: string | null;
+  /** Not newer than this. */
+  until?: string | null;
+};
+
+/** Which people. */
+export type FindProfiles = {
+  /** From an earlier page of the same question. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+  /** Plain words, each of which begins a word of handle and name, or is a word of the profile; at most 16. */
+  text: string;
 };
 
 /** Which upload. */
@@ -2318,6 +3120,23 @@ export type Found = {
   profile?: Profile | null;
 };
 
+/** What was found, by kind. For more of a kind there is a method of its own. */
+export type FoundAll = {
+  /** How far the index is behind: what was written in the last so many milliseconds may not be found yet. Absent while the index is made. */
+  lagMs?: number | null;
+  /** Photos and albums, newest first. */
+  photos: Array<FoundPhoto>;
+  /** Places, by name. */
+  places: Array<CheckInPlace>;
+  /** Posts and replies, newest first. */
+  posts: Array<FoundPost>;
+  /** People. */
+  profiles: Array<Profile>;
+};
+
+/** A photo or an album. */
+export type FoundPhoto = Photo | Album;
+
 /** Places that were found. */
 export type FoundPlaces = {
   /** Where the next page begins; hand it back as it is. Absent when there was nothing. */
@@ -2328,6 +3147,45 @@ export type FoundPlaces = {
   items: Array<CheckInPlace>;
   /** Whether there are so many places in question that only the newest 5,000 of a list were looked at: ask for a smaller circle or a longer name. */
   partial?: boolean;
+};
+
+/** A post or a reply. */
+export type FoundPost = Post | Comment;
+
+/** A page of what was found. */
+export type Found_FoundPhoto = {
+  /** Where the next page begins; hand it back as it is. Absent when there was nothing. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** What was found and the caller may see. */
+  items: Array<FoundPhoto>;
+  /** How far the index is behind: what was written in the last so many milliseconds may not be found yet. Absent while the index is made. */
+  lagMs?: number | null;
+};
+
+/** A page of what was found. */
+export type Found_FoundPost = {
+  /** Where the next page begins; hand it back as it is. Absent when there was nothing. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** What was found and the caller may see. */
+  items: Array<FoundPost>;
+  /** How far the index is behind: what was written in the last so many milliseconds may not be found yet. Absent while the index is made. */
+  lagMs?: number | null;
+};
+
+/** A page of what was found. */
+export type Found_Profile = {
+  /** Where the next page begins; hand it back as it is. Absent when there was nothing. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** What was found and the caller may see. */
+  items: Array<Profile>;
+  /** How far the index is behind: what was written in the last so many milliseconds may not be found yet. Absent while the index is made. */
+  lagMs?: number | null;
 };
 
 /** In which order. */
@@ -2369,6 +3227,20 @@ export type GetCounts = {
   ids: Array<string>;
 };
 
+/** Which erasure. */
+export type GetDeletion = {
+  /** By the id that was chosen for it, which only who wanted it knows; if absent, that of the caller. */
+  id?: string | null;
+};
+
+/** Which push. */
+export type GetDelivery = {
+  /** Its id, as the device got it. */
+  id: string;
+  /** Whose device it is for. */
+  profile: string;
+};
+
 /** Which entities. */
 export type GetEntities = {
   /** 1 to 200 entities: `post:UUID`, or `post:UUID@REVISION` if the caller has that revision. */
@@ -2394,6 +3266,12 @@ export type GetLinks = {
 /** Which media. */
 export type GetMedia = {
   /** The media. */
+  id: string;
+};
+
+/** Which item. */
+export type GetNews = {
+  /** The item. */
   id: string;
 };
 
@@ -2433,6 +3311,12 @@ export type GetPosts = {
   ids: Array<string>;
 };
 
+/** Which page. */
+export type GetPreview = {
+  /** Its address, on the public internet. */
+  url: WebAddress;
+};
+
 /** Which profile: exactly one of both. */
 export type GetProfile = {
   /** By handle. */
@@ -2461,11 +3345,26 @@ export type GetSnapshot = {
   roots?: Array<string> | null;
 };
 
+/** Which tweet. */
+export type GetTweet = {
+  /** The tweet. */
+  id: string;
+};
+
 /** Which upload. */
 export type GetUpload = {
   /** The upload. */
   id: string;
 };
+
+/** Which days. */
+export type GetUsage = {
+  /** How many days, today included: 1 to 62. */
+  days?: number;
+};
+
+/** Days, 0 to 90. */
+export type GraceDays = number;
 
 /** A role that a profile holds or held. */
 export type Grant = {
@@ -2570,6 +3469,59 @@ export type Health = {
   version: string;
 };
 
+/** What hooks of an app may do. */
+export type HookSettings = {
+  /** Whether they may be told of chats and messages, if they ask. */
+  allowChats: boolean;
+  /** Whether they may be at addresses that begin with `http://`, where everybody on the way can read along. */
+  allowHttp: boolean;
+};
+
+/** What hooks of an app may do. */
+export type HookSettingsInput = {
+  /** Whether they may be told of chats and messages, if they ask. */
+  allowChats?: boolean;
+  /** Whether they may be at addresses that begin with `http://`, where everybody on the way can read along. */
+  allowHttp?: boolean;
+};
+
+/** A hook. */
+export type HookView = {
+  /** Whether it is told of chats and messages too. */
+  chats: boolean;
+  /** When it was made. */
+  createdAt: string;
+  /** How deliveries go; in lists only. */
+  delivery?: Delivery | null;
+  /** What it is told of; absent: everything. */
+  events?: Array<EventName> | null;
+  /** Its id. */
+  id: string;
+  /** Its revision. */
+  rev: Rev;
+  /** What its deliveries are signed with. In the first reply to its creation only. */
+  secret?: string | null;
+  /** Where deliveries go. */
+  url: string;
+};
+
+/** All hooks. */
+export type Hooks = {
+  /** By id. At most ten: an app has no more. */
+  items: Array<HookView>;
+};
+
+/** An hour of the day, 0 to 23. */
+export type Hour = number;
+
+/** What came of an import. */
+export type Imported = {
+  /** How many of them failed. */
+  failed: number;
+  /** One result for each line that is not empty, in order. What the calls answered is not repeated: it would hold tokens. */
+  results: Array<LineResult>;
+};
+
 /** Facts about an app. */
 export type Info = {
   /** Version of this interface. */
@@ -2649,6 +3601,14 @@ export type Keys = {
   items: Array<KeyView>;
 };
 
+/** Who may read what is sent, as a browser's `PushSubscription` says it. */
+export type KeysInput = {
+  /** `auth`: 16 bytes in base64url. */
+  auth: string;
+  /** `p256dh`: a point on P-256, uncompressed, in base64url. */
+  p256dh: string;
+};
+
 /** What kind of thing happened. */
 export type Kind = "follow" | "followRequest" | "followAccepted" | "like" | "reply" | "mention" | "chatInvite";
 
@@ -2662,6 +3622,9 @@ export type KnownRoot = {
   /** The root: the caller's own profile. */
   root: string;
 };
+
+/** A BCP 47 language tag. */
+export type Language = string;
 
 /** Which chat. */
 export type LeaveChat = {
@@ -2719,6 +3682,16 @@ export type LimitState = {
   windowS: number;
 };
 
+/** What came of a line. */
+export type LineResult = {
+  /** The problem's code, if it failed. */
+  code?: string | null;
+  /** Its number; the first is 1. */
+  line: number;
+  /** The HTTP status that it would have had as a call of its own. */
+  status: number;
+};
+
 /** The code of a short link: 12 small letters. */
 export type LinkCode = string;
 
@@ -2740,6 +3713,16 @@ export type LinkPreview = {
   kind: string;
   /** In a line. */
   title: string;
+};
+
+/** Which account. */
+export type LinkProvider = {
+  /** An ID token of it, for one of the app's clients. */
+  idToken: string;
+  /** The nonce that it was asked for with. Absent only if it was asked for without one. */
+  nonce?: string | null;
+  /** The provider, as the app's settings call it. */
+  provider: string;
 };
 
 /** How many links there are. */
@@ -2800,6 +3783,26 @@ export type ListApps = {
   limit?: number;
 };
 
+/** Which entries. */
+export type ListAudit = {
+  /** From an earlier page with the same filter. */
+  cursor?: string | null;
+  /** How many are looked at for one page; a filter leaves fewer. */
+  limit?: number;
+  /** Only calls of this method. */
+  method?: string | null;
+  /** Only what came to this. */
+  outcome?: CameTo | null;
+  /** Only calls by this person, or in their name. */
+  profile?: string | null;
+  /** Only what was asked then or later. */
+  since?: string | null;
+  /** Only calls with this id among their arguments. */
+  target?: string | null;
+  /** Only what was asked before. */
+  until?: string | null;
+};
+
 /** A page of bans. */
 export type ListBans = {
   /** From an earlier page. */
@@ -2856,6 +3859,14 @@ export type ListCheckIns = {
   cursor?: string | null;
   /** The place, or the profile. */
   id: string;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Which page. */
+export type ListFeeds = {
+  /** From an earlier page. */
+  cursor?: string | null;
   /** How many at most. */
   limit?: number;
 };
@@ -2924,6 +3935,16 @@ export type ListMessages = {
 export type ListMine = {
   /** From an earlier page. */
   cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Which items. */
+export type ListNews = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** Of this feed; of all feeds, if absent. */
+  feed?: string | null;
   /** How many at most. */
   limit?: number;
 };
@@ -3038,12 +4059,40 @@ export type ListShares = {
   object: ShareableObject;
 };
 
+/** Which page. */
+export type ListTracks = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+};
+
+/** Which tweets. */
+export type ListTweets = {
+  /** From an earlier page. */
+  cursor?: string | null;
+  /** How many at most. */
+  limit?: number;
+  /** Of this track; of all tracks, if absent. */
+  track?: string | null;
+};
+
 /** A token for one connection. */
 export type LiveToken = {
   /** Until when. */
   expiresAt: string;
   /** Goes into the address: `realtime.subscribe?token=…`. Good for one connection. */
   token: string;
+};
+
+/** How a member is loaded. */
+export type LoadView = {
+  /** Partitions that it should lead. */
+  leaders: number;
+  /** What people call it. */
+  name: string;
+  /** Replicas that it holds. */
+  replicas: number;
 };
 
 /** Counts of many posts. */
@@ -3198,20 +4247,42 @@ export type MemberStatus = {
   ready: boolean;
   /** Rows written since its start. */
   rows: number;
-  /** `valid`; `suspect` while it does not trust some of its rows; `starting` while partitions of it have had no leader yet; `unknown` if it did not answer. */
+  /** `joining`, `leaving`, `left` or `down`, where operators have said so; else `valid`; `suspect` while it does not trust some of its rows; `starting` while partitions of it have had no leader yet; `unknown` if it did not answer. */
   state: string;
   /** Log syncs since its start. */
   syncs: number;
   /** Bytes in its memory tables. */
   tableBytes: number;
-  /** Where it stands, if that was said. */
+  /** What it may fail together with; null while the cluster does not know of zones. */
   zone: string | null;
+};
+
+/** A member. */
+export type MemberView = {
+  /** Its id. */
+  id: string;
+  /** Partitions that it should lead, of those that it holds. */
+  leaders: number;
+  /** What people call it. */
+  name: string;
+  /** Partitions that it holds. */
+  partitions: number;
+  /** `joining`, `valid`, `leaving` or `down`. */
+  state: string;
+  /** Partitions that it should hold. */
+  target: number;
+  /** Its share of the load, relative to the others'. */
+  weight: number;
+  /** What it may fail together with. */
+  zone: string;
 };
 
 /** A message, or what else happened in a chat. */
 export type Message = {
   /** Who wrote it. */
   author: string;
+  /** Its author was erased: there is no such profile any more. */
+  authorDeleted?: boolean;
   /** The chat. */
   chat: string;
   /** When it was sent, by the server's clock. Not what orders messages. */
@@ -3265,6 +4336,16 @@ export type Mine = {
   methods: Array<string>;
   /** Roles that I hold now. */
   roles: Array<string>;
+};
+
+/** A replica that moves, or a partition that is led by another. */
+export type MoveView = {
+  /** Who gives it up; null if it is one more. */
+  from: string | null;
+  /** The partition. */
+  partition: number;
+  /** Who takes it; null if it is one less. */
+  to: string | null;
 };
 
 /** A mute. */
@@ -3355,6 +4436,18 @@ export type NewBan = {
   until?: string | null;
 };
 
+/** A hook that is wanted. */
+export type NewHook = {
+  /** Whether it is told of chats and messages too. Only if the app's settings allow it. */
+  chats?: boolean;
+  /** What it is to be told of; if absent, of everything. */
+  events?: Array<EventName> | null;
+  /** Its id, chosen by the caller. */
+  id: string;
+  /** Where deliveries go: an `https` address; an `http` one only if the app's settings allow it. Nobody is asked there while it is made. */
+  url: string;
+};
+
 /** A new key. */
 export type NewKey = {
   /** Its id, chosen by the caller. */
@@ -3375,6 +4468,76 @@ export type NewReport = {
   reason: Reason;
   /** In my words. */
   text?: string | null;
+};
+
+/** A feed. */
+export type NewsFeed = {
+  /** When it was added. */
+  createdAt: string;
+  /** What it says that it is about. */
+  description?: string | null;
+  /** How reading it goes; for administrators of the app. */
+  health?: SourceHealth | null;
+  /** Its id, chosen by who added it. */
+  id: string;
+  /** Its revision. */
+  rev: Rev;
+  /** The page that it belongs to. */
+  site?: string | null;
+  /** What it is called; absent until it was read, unless somebody said it. */
+  title?: string | null;
+  /** Where it is. */
+  url: FeedAddress;
+};
+
+/** A page of a list. */
+export type NewsFeedPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<NewsFeed>;
+};
+
+/** An item of a feed. Its texts are plain. */
+export type NewsItem = {
+  /** Who wrote it. */
+  author?: string | null;
+  /** What it is about. */
+  categories?: Array<string>;
+  /** The feed. */
+  feed: string;
+  /** When it was found. */
+  foundAt: string;
+  /** Its id. With it, people like it and reply to it as to a post. */
+  id: string;
+  /** A picture of it, at a server of others. */
+  image?: string | null;
+  /** Reactions that were made here. */
+  likes: Likes;
+  /** Its page. */
+  link?: string | null;
+  /** When it was published, as the feed claims; never later than it was found. */
+  publishedAt: string;
+  /** How many replies were made here. */
+  replies: number;
+  /** Its revision. */
+  rev: Rev;
+  /** What it says, shortened. */
+  summary?: string | null;
+  /** Its title; may be empty. */
+  title: string;
+};
+
+/** A page of a list. */
+export type NewsItemPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<NewsItem>;
 };
 
 /** Nodes. */
@@ -3466,6 +4629,14 @@ export type Object = {
   id: string;
   /** What it is. */
   kind: ObjectKind;
+};
+
+/** Which thing. */
+export type Object2 = {
+  /** Its id. */
+  id: string;
+  /** What it is. */
+  type: ThingKind;
 };
 
 /** What an object is. */
@@ -3561,6 +4732,24 @@ export type Other2 = {
 /** What a moderator found. */
 export type Outcome = "dismissed" | "acted";
 
+/** A page in brief, as it says. All texts are plain; what they say is its author's business. */
+export type PagePreview = {
+  /** Its address as it wants to be linked, on the same host. */
+  canonical?: string | null;
+  /** A little more. */
+  description?: string | null;
+  /** A picture, at a server of others. */
+  image?: string | null;
+  /** What it is, as Open Graph names it: `article`, `website`; `image` for a picture. */
+  kind?: string | null;
+  /** The site that it belongs to; its host, if it does not say. */
+  site: string;
+  /** What it is called. */
+  title?: string | null;
+  /** Where it was found, after redirects. */
+  url: string;
+};
+
 /** What is replied to. */
 export type Parent = {
   /** Which one. */
@@ -3586,6 +4775,22 @@ export type PartitionStatus = {
   replicas: Array<string>;
   /** Whether a member does not trust its rows. */
   suspect: boolean;
+};
+
+/** A partition. */
+export type PartitionView = {
+  /** Its number. */
+  id: number;
+  /** The member that leads it, as far as the one that was asked knows; null while none is known. */
+  leader: string | null;
+  /** Members that follow it and do not vote. */
+  learners: Array<string>;
+  /** What the member that was asked has applied of it; null if it does not hold it. */
+  position: number | null;
+  /** The members that hold it; the one that should lead comes first. */
+  replicas: Array<string>;
+  /** The members that should hold it. */
+  target: Array<string>;
 };
 
 /** What to change of a node. */
@@ -3668,6 +4873,42 @@ export type PlaceInBrief = {
   name?: string | null;
 };
 
+/** What goes, and what stays. */
+export type Plan = {
+  /** Kinds of things that go for ever. */
+  erased: Array<string>;
+  /** Kinds of things that stay, without a name to them. */
+  kept: Array<string>;
+};
+
+/** What would come of a commit. */
+export type PlanView = {
+  /** The load when all is done. */
+  after: BalanceView;
+  /** As of when, in milliseconds since 1970. */
+  asOfMs: number;
+  /** Those, and partitions of which no majority would be left: what was acknowledged may be lost. */
+  atRisk: Array<number>;
+  /** The load as it is. */
+  before: BalanceView;
+  /** The staged changes, in order. */
+  changes: Array<ChangeView>;
+  /** The cluster; null for a member that is alone. */
+  cluster: string | null;
+  /** Of the ring. */
+  generation: number;
+  /** Every partition that somebody else would lead. */
+  leaders: Array<MoveView>;
+  /** Partitions of which no replica would be left: their rows are lost. */
+  lost: Array<number>;
+  /** Every replica that would move. */
+  moves: Array<MoveView>;
+  /** What `cluster.commitChanges` is told; null if nothing is staged and the ring is what it should be. */
+  planId: string | null;
+  /** Why a commit would be refused; null if it would not. */
+  refused: string | null;
+};
+
 /** A post. */
 export type Post = {
   /** Who may read it. */
@@ -3722,14 +4963,18 @@ export type Posts = {
 
 /** How one kind is told. */
 export type Preference = {
-  /** Whether it stands in the notification centre and counts as unread. */
+  /** Whether it stands in the notification centre and counts as unread. If not, it is not pushed either. */
   inApp: boolean;
+  /** Whether it is pushed to my devices. */
+  push: boolean;
 };
 
 /** How each kind is told. */
 export type Preferences = {
   /** By kind; all kinds are there. */
   kinds: Record<string, Preference>;
+  /** When nothing is pushed that would be shown: it comes when they are over. Absent: never. */
+  quietHours?: QuietHours | null;
   /** The revision; absent as long as nothing was changed. */
   rev?: Rev | null;
 };
@@ -3830,7 +5075,41 @@ export type Progress = {
 };
 
 /** How somebody signed in. */
-export type Proof = "guest" | "password" | "code";
+export type Proof = "guest" | "password" | "code" | "provider";
+
+/** An identity provider (OpenID Connect). */
+export type Provider = {
+  /** The app's clients there: 1 to 10. A token for any other is refused. */
+  clientIds: Array<string>;
+  /** Who it is, as its tokens say: an `https` address without a query. Its keys are looked up below it. */
+  issuer: string;
+  /** What the app calls it: 1 to 32 of `a-z`, `0-9` and `-`. */
+  name: string;
+};
+
+/** A linked account. */
+export type ProviderLink = {
+  /** Its address there, if the provider says that it is theirs. */
+  email?: string | null;
+  /** Who it is. */
+  issuer: string;
+  /** Since when. */
+  linkedAt: string;
+  /** The provider, as the app calls it. */
+  provider: string;
+  /** The provider's name of the account. */
+  subject: string;
+};
+
+/** A page of a list. */
+export type ProviderLinkPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<ProviderLink>;
+};
 
 /** What a phone asks for. */
 export type Pull = {
@@ -3847,10 +5126,50 @@ export type Pull = {
 /** What a code is good for. */
 export type Purpose = "login" | "confirm" | "reset";
 
-/** A queue. */
+/** What push services may see. */
 export type Push = {
+  /** Of a notification that is pushed. */
+  show: Show;
+};
+
+/** A queue. */
+export type Push2 = {
   /** Up to 50 operations, in the order in which they were made. */
   operations: Array<Queued>;
+};
+
+/** How a device is reached, and how that went lately. */
+export type PushHealth = {
+  /** When its service last took a push. */
+  acceptedAt?: string | null;
+  /** When a push to it was last given up. */
+  failedAt?: string | null;
+  /** Why. */
+  reason?: string | null;
+  /** Which service reaches it. */
+  service: Service;
+  /** Since when. */
+  since: string;
+  /** Whether it is woken to sync. */
+  wake: boolean;
+};
+
+/** What push services may see. */
+export type PushInput = {
+  /** Of a notification that is pushed. */
+  show?: Show;
+};
+
+/** How a device is reached. */
+export type PushToken = {
+  /** The device. */
+  device: string;
+  /** Which service reaches it. */
+  service: Service;
+  /** Since when. */
+  since: string;
+  /** Whether it is woken to sync. */
+  wake: boolean;
 };
 
 /** What became of a queue. */
@@ -3966,6 +5285,28 @@ export type Queues = {
   steps: number;
 };
 
+/** From when until when. The other way round, they go over midnight; the same twice is never. */
+export type QuietHours = {
+  /** The first minute of quiet, like `22:00`. */
+  from: string;
+  /** Where that is so. */
+  timeZone: string;
+  /** The first minute after it, like `07:30`. */
+  to: string;
+};
+
+/** How often may be called. */
+export type RateInForce = {
+  /** How many may come at once. */
+  burst: number;
+  /** Of which class. */
+  class: string;
+  /** How many calls. */
+  count: number;
+  /** In how many seconds. */
+  windowS: number;
+};
+
 /** A limit: this many in this time. */
 export type RateRule = {
   /** How many, 1 to 1,000,000. */
@@ -4016,6 +5357,18 @@ export type Read = {
   ids: Array<string>;
   /** The place up to which all are read; absent if they were named. */
   order?: string | null;
+};
+
+/** From where, and how much. */
+export type ReadEvents = {
+  /** From the last reply of this slice. Without one, everything that there is comes first: things that were made and not changed since as `…created`, the others as `…updated`. */
+  cursor?: string | null;
+  /** Without a cursor: nothing that there is, but what happens from now on. */
+  fromNow?: boolean;
+  /** About how many events: those of one write are not torn apart. */
+  limit?: number;
+  /** Which slice of the data, from 0; 0 if absent. All of them are read by asking for each: see `slices` in the reply. */
+  slice?: number;
 };
 
 /** How far I have read a chat. */
@@ -4137,6 +5490,18 @@ export type RequestCode = {
   purpose: Purpose;
 };
 
+/** A wish to be erased. */
+export type RequestDeletion = {
+  /** Its id, chosen by the caller. Keep it: it shows the receipt. */
+  id: string;
+};
+
+/** A wish for an export. */
+export type RequestExport = {
+  /** Its id, chosen by the caller. */
+  id: string;
+};
+
 /** Which address, the code, and the new password. */
 export type ResetPassword = {
   /** The code that was sent there for this. */
@@ -4179,6 +5544,8 @@ export type Results = {
 
 /** How many of the newest entries of each stream are kept. Older ones are trimmed, some at a time, as new ones arrive. */
 export type Retention = {
+  /** Of the audit log, 1,000 to 50,000. */
+  auditEntries: number;
   /** Of each part of the app's feed, 100 to 10,000. */
   feedEntries: number;
   /** Of each home timeline, 100 to 10,000. */
@@ -4189,6 +5556,8 @@ export type Retention = {
 
 /** How many of the newest entries of each stream are kept. Older ones are trimmed, some at a time, as new ones arrive. */
 export type RetentionInput = {
+  /** Of the audit log, 1,000 to 50,000. */
+  auditEntries?: number;
   /** Of each part of the app's feed, 100 to 10,000. */
   feedEntries?: number;
   /** Of each home timeline, 100 to 10,000. */
@@ -4214,6 +5583,26 @@ export type RevokeRole = {
   profile: string;
   /** The role. */
   role: string;
+};
+
+/** Who belongs to the cluster, and who holds what. */
+export type RingView = {
+  /** As of when, in milliseconds since 1970. */
+  asOfMs: number;
+  /** The cluster; null for a member that is alone. */
+  cluster: string | null;
+  /** Of the ring: it goes up whenever a partition is held by others, or should be led by another. */
+  generation: number;
+  /** The members, by name. */
+  members: Array<MemberView>;
+  /** The partitions, by number. */
+  partitions: Array<PartitionView>;
+  /** Replicas that each partition should have, if there are members enough. */
+  replicas: number;
+  /** Counts what a plan depends on. */
+  revision: number;
+  /** What is staged, in the order in which it was. */
+  staged: Array<ChangeView>;
 };
 
 /** A role of the app's own. */
@@ -4276,6 +5665,12 @@ export type SendMessage = {
   text?: string | null;
 };
 
+/** The host of a server with Mastodon's API. */
+export type ServerName = string;
+
+/** A kind of push service. */
+export type Service = "apns" | "fcm" | "webPush" | "unifiedPush";
+
 /** A session. */
 export type SessionView = {
   /** Since when. */
@@ -4312,6 +5707,18 @@ export type SetAvatar = {
   slot?: Slot;
 };
 
+/** The accounts, as they are set. What is absent stays, `null` goes. */
+export type SetCredentials = {
+  /** Apple's. */
+  apns?: ApnsArgs | null;
+  /** Google's. */
+  fcm?: FcmArgs | null;
+  /** Refuse if they are not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** The key by which browsers' services know the app. */
+  webPush?: WebPushArgs | null;
+};
+
 /** Which handle. */
 export type SetHandle = {
   /** The handle, as it is to be shown. */
@@ -4345,7 +5752,9 @@ export type SetPreferences = {
   /** Refuse if they are not at this revision. The same as `If-Match`. */
   ifRev?: Rev | null;
   /** By kind; those that are not named stay as they are. */
-  kinds: Record<string, Preference>;
+  kinds?: Record<string, ChangePreference>;
+  /** When nothing is pushed; `null`: never. */
+  quietHours?: QuietHours | null;
 };
 
 /** How I am there. */
@@ -4354,6 +5763,24 @@ export type SetPresence = {
   forS?: ForS;
   /** How. */
   state: Presence;
+};
+
+/** Where a device is reached. */
+export type SetPushToken = {
+  /** The device, which must be signed in; by default the one that asks. */
+  device?: string | null;
+  /** Of `webPush` and `unifiedPush`: the address, `https` only. */
+  endpoint?: string | null;
+  /** Of `webPush`, and of `unifiedPush` if what is sent is to be encrypted. */
+  keys?: KeysInput | null;
+  /** Of `apns`: the token is one of a build that is not from the store. */
+  sandbox?: boolean;
+  /** Which service reaches it. */
+  service: Service;
+  /** Of `apns` (hex digits) and `fcm`: the token. */
+  token?: string | null;
+  /** Wake the app silently when nothing is to be shown but something has changed, so that it syncs. */
+  wake?: boolean;
 };
 
 /** What I do in a chat. */
@@ -4419,7 +5846,7 @@ export type SharedProfile = {
 };
 
 /** A shared object as the caller sees it. */
-export type SharedThing = Post | CheckIn | CheckInPlace | SharedProfile;
+export type SharedThing = Post | NewsItem | Tweet | CheckIn | CheckInPlace | SharedProfile;
 
 /** A short link. */
 export type ShortLink = {
@@ -4430,6 +5857,9 @@ export type ShortLink = {
   /** Tags for a page that shows where it leads, as whoever asks may see it. */
   preview: LinkPreview;
 };
+
+/** What is pushed of a notification. Its kind and ids go along in any case, for the app on the device. */
+export type Show = "nothing" | "names" | "texts";
 
 /** Who may make an account. */
 export type SignUp = "open" | "invite" | "closed";
@@ -4451,8 +5881,51 @@ export type SizeLimits = {
 /** A place for a picture. */
 export type Slot = "avatar" | "cover";
 
+/** How reading a source goes. */
+export type SourceHealth = {
+  /** Readings that failed since the last good one. */
+  failures: number;
+  /** When it is read next. */
+  nextAt?: string | null;
+  /** Why the last one failed. */
+  problem?: string | null;
+  /** When it was read last, whatever came of it. */
+  readAt?: string | null;
+};
+
+/** A change to be staged. */
+export type StageChange = {
+  /** For `replace` and `force-replace`: the joining member that takes its places. */
+  by?: string | null;
+  /** What is to change. */
+  change: ChangeKind;
+  /** The member: its name, or its id. */
+  member: string;
+  /** For `weight`, and for `join` if it is not 100: the share of the load, relative to the others'. With 0 it holds nothing. */
+  weight?: number | null;
+  /** For `zone`, and for `join` if it is not `default`: 1 to 63 of a-z, 0-9, `-`, `_` and `.`. */
+  zone?: string | null;
+};
+
+/** What is staged now. */
+export type Staged = {
+  /** As of when, in milliseconds since 1970. */
+  asOfMs: number;
+  /** What is staged, in the order in which it was. */
+  changes: Array<ChangeView>;
+  /** The cluster; null for a member that is alone. */
+  cluster: string | null;
+  /** Of the ring. */
+  generation: number;
+  /** Counts what a plan depends on. */
+  revision: number;
+};
+
 /** What an app may do. */
 export type State = "active" | "readOnly" | "frozen";
+
+/** How far a push has come. */
+export type State2 = "queued" | "sent" | "accepted" | "failed" | "dropped" | "opened";
 
 /** How the cluster is. */
 export type Status = {
@@ -4462,7 +5935,7 @@ export type Status = {
   asOfMs: number;
   /** The cluster; null for a member that is alone. */
   cluster: string | null;
-  /** Of the ring. A request between members that carries another one is redirected. */
+  /** Of the ring: it goes up whenever a partition is held by others, or should be led by another. */
   generation: number;
   /** The members, in the order of the configuration. */
   members: Array<MemberStatus>;
@@ -4486,6 +5959,16 @@ export type Status2 = {
   serverTime: string;
 };
 
+/** What is stored. Rows are not counted by app. */
+export type Storage = {
+  /** Their bytes. */
+  bytes: number;
+  /** How many bytes there may be; `null`: as many as the disk holds. */
+  bytesMax: number | null;
+  /** Files of uploads, smaller sizes of pictures included. */
+  files: number;
+};
+
 /** What is muted: exactly one of them. */
 export type Subject = {
   profile: string;
@@ -4507,6 +5990,38 @@ export type Subscribe = {
   roots?: Array<string> | null;
   /** From `realtime.getToken`, instead of the headers. */
   token?: string | null;
+};
+
+/** What is being written. */
+export type Suggest = {
+  /** Of which kinds; if absent, of all that are meant. */
+  kinds?: Array<SuggestedKind> | null;
+  /** How many of each kind at most. */
+  limit?: number;
+  /** How it begins. After an `@` only people are meant, after a `#` only tags. */
+  text: string;
+};
+
+/** What can be suggested. */
+export type SuggestedKind = "profile" | "tag" | "place";
+
+/** A tag. */
+export type SuggestedTag = {
+  /** How many of the newest posts that the caller may see carry it; at most 50 were looked at. */
+  posts: number;
+  /** The tag, without the `#`. */
+  tag: Tag;
+};
+
+/** A suggestion. */
+export type Suggestion = Profile | SuggestedTag | CheckInPlace;
+
+/** Suggestions. */
+export type Suggestions = {
+  /** People first, then tags, then places. */
+  items: Array<Suggestion>;
+  /** How far the index is behind: what was written in the last so many milliseconds may not be found yet. Absent while the index is made. */
+  lagMs?: number | null;
 };
 
 /** A tag, folded to lower case, without the `#`: 1 to 64 letters, digits or underscores. */
@@ -4566,6 +6081,9 @@ export type Thing = {
   type?: Type | null;
 };
 
+/** What kind of thing. */
+export type ThingKind = "album" | "chat" | "checkin" | "message" | "node" | "photo" | "place" | "post" | "profile" | "reply" | "share";
+
 /** A page of a list. */
 export type ThingPage = {
   /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
@@ -4575,6 +6093,9 @@ export type ThingPage = {
   /** The items, in the list's order. */
   items: Array<Thing>;
 };
+
+/** A name of the IANA time zone database, as it is spelt: which zones there are changes, and is not looked up. */
+export type TimeZone = string;
 
 /** Something that happened. */
 export type TimelineItem = {
@@ -4609,6 +6130,117 @@ export type TimelinePage = {
   items: Array<TimelineItem>;
   /** My unread entries, of the home timeline; 100 stands for more than 99. */
   unread?: number | null;
+};
+
+/** A replica on its way. */
+export type Transfer = {
+  /** What has come, in bytes; null while nobody counts. */
+  bytesDone: number | null;
+  /** What is to come, in bytes; null while nobody counts. */
+  bytesTotal: number | null;
+  /** How long it will still take, in seconds; null while nobody knows. */
+  etaS: number | null;
+  /** Id of the member that gives its place up; null if the partition gets one replica more. */
+  from: string | null;
+  /** `move`, `add` or `remove`. */
+  kind: string;
+  /** The partition. */
+  partition: number;
+  /** `moving`, or `waiting` for its turn: two come to a member at once, and two go from one. */
+  state: string;
+  /** Id of the member that takes it; null if the partition has one replica less. */
+  to: string | null;
+};
+
+/** Replicas on their way. */
+export type Transfers = {
+  /** As of when, in milliseconds since 1970. */
+  asOfMs: number;
+  /** The cluster; null for a member that is alone. */
+  cluster: string | null;
+  /** Of the ring. */
+  generation: number;
+  /** What is left to be done, by partition. */
+  transfers: Array<Transfer>;
+};
+
+/** A message that was tracked. Its texts are plain. */
+export type Tweet = {
+  /** The account's picture, at a server of others. */
+  avatar?: string | null;
+  /** When it was found. */
+  foundAt: string;
+  /** The account that wrote it: at Mastodon `name@server`. */
+  handle: string;
+  /** Its id. With it, people like it and reply to it as to a post. */
+  id: string;
+  /** A picture of it, at a server of others. */
+  image?: string | null;
+  /** Its language (BCP 47), as its service says. */
+  language?: string | null;
+  /** Reactions that were made here. */
+  likes: Likes;
+  /** Its page at its service. */
+  link?: string | null;
+  /** What the account calls itself. */
+  name?: string | null;
+  /** When it was written, as its service says; never later than it was found. */
+  publishedAt: string;
+  /** How many replies were made here. */
+  replies: number;
+  /** Its revision. */
+  rev: Rev;
+  /** Its author or its service says that not everybody may want to see it. */
+  sensitive?: boolean;
+  /** What it says; if it is sensitive, what its author warns of. */
+  text: string;
+  /** The track that found it. */
+  track: string;
+};
+
+/** A page of a list. */
+export type TweetPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<Tweet>;
+};
+
+/** A service of short messages. */
+export type TweetService = "mastodon" | "x";
+
+/** Something that is tracked. */
+export type TweetTrack = {
+  /** This account. */
+  account?: string | null;
+  /** When it was added. */
+  createdAt: string;
+  /** How reading it goes; for administrators of the app. */
+  health?: SourceHealth | null;
+  /** Its id, chosen by who added it. */
+  id: string;
+  /** Or what this search finds. */
+  query?: string | null;
+  /** Its revision. */
+  rev: Rev;
+  /** At which server, of Mastodon. */
+  server?: string | null;
+  /** Where. */
+  service: TweetService;
+  /** Or this tag. */
+  tag?: string | null;
+};
+
+/** A page of a list. */
+export type TweetTrackPage = {
+  /** Where the next page begins; hand it back as it is. Absent when the list was empty. */
+  cursor?: string | null;
+  /** Whether this was the last page for now. */
+  end: boolean;
+  /** The items, in the list's order. */
+  items: Array<TweetTrack>;
 };
 
 /** A type of the vocabulary. */
@@ -4669,6 +6301,20 @@ export type Unbanned = {
   banned: boolean;
   /** Who or what. */
   target: BanTarget;
+};
+
+/** Which link. */
+export type UnlinkProvider = {
+  /** The provider. */
+  provider: string;
+};
+
+/** What is no longer linked. */
+export type Unlinked = {
+  /** Always false. */
+  linked: boolean;
+  /** The provider. */
+  provider: string;
 };
 
 /** What waits for me. */
@@ -4819,8 +6465,26 @@ export type UpdateReply = {
   text: string;
 };
 
-/** A change of settings. */
+/** What to change. What is absent stays, `null` goes back to what it was before anything was set. */
 export type UpdateSettings = {
+  /** Who sees what I publish without saying for whom. */
+  defaultAudience?: Audience | null;
+  /** How often I want a summary. */
+  digest?: Digest | null;
+  /** At which hour of my day. */
+  digestHour?: Hour | null;
+  /** Refuse if they are not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** The language to be spoken to in. */
+  language?: Language | null;
+  /** Whether others may see that I am there. */
+  showPresence?: boolean | null;
+  /** The time zone to reckon days in. */
+  timeZone?: TimeZone | null;
+};
+
+/** A change of settings. */
+export type UpdateSettings2 = {
   /** Refuse if the settings are not at this revision. The same as `If-Match`. */
   ifRev?: Rev | null;
   /** What to change. */
@@ -4861,6 +6525,28 @@ export type WaitS = number;
 
 /** A web address that a post points to. */
 export type WebAddress = string;
+
+/** A key for browsers. */
+export type WebPushArgs = {
+  /** The key: 32 bytes in base64url. Without it, the present one stays; if there is none, one is made. */
+  privateKey?: string | null;
+  /** Whom a browser's service may write to about the app: `mailto:` or `https:`. */
+  subject: string;
+};
+
+/** A key for browsers, without the private one. */
+export type WebPushView = {
+  /** The public key: a browser's `applicationServerKey`. */
+  publicKey: string;
+  /** Whom a browser's service may write to. */
+  subject: string;
+};
+
+/** Which hook. */
+export type WhichHook = {
+  /** The hook. */
+  id: string;
+};
 
 /** Which key. */
 export type WhichKey = {

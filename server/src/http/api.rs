@@ -8,7 +8,7 @@ use bytes::Bytes;
 use gomer_core::id::Position;
 use gomer_core::time::Now;
 use gomer_net::http::json::{self, JsonFaultKind, JsonLimits};
-use gomer_net::http::{BodyReader, Refusal, Request, Response, Service};
+use gomer_net::http::{Body, BodyReader, Refusal, Request, Response, Service};
 use hyper::Method as Verb;
 use hyper::header::{ALLOW, HeaderValue};
 
@@ -21,6 +21,7 @@ use crate::limits::Decision;
 use crate::problem::{Code, Problem};
 use crate::registry::method::BODY_BYTES_MAX;
 use crate::registry::{Call, Kind, Method, RawArgs, Scope, Stop, Trace};
+use crate::usage::Used;
 
 /// Which listener a request came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +89,8 @@ impl Api {
         let took = self.host.cluster.now().mono.since(now.mono);
         method.stats.count(response.status.as_u16(), took);
         if let Some(app) = asked.app {
-            self.host.count_for(app);
+            let (bytes_in, bytes_out) = (request.body.len() as u64, bytes_of(&response.body));
+            self.host.usage.add(app, Used { calls: 1, bytes_in, bytes_out });
         }
         tracing::info!(
             target: "gomer::request",
@@ -294,6 +296,15 @@ impl Service for Api {
     fn refuse(&self, refusal: Refusal) -> Response {
         let problem = refusals::problem(refusal);
         render::problem(&problem, Trace(*self.host.cluster.mint().as_bytes()))
+    }
+}
+
+/// Bytes that a body has, as far as that is known before it is sent.
+pub(super) fn bytes_of(body: &Body) -> u64 {
+    match body {
+        Body::Full(bytes) => bytes.len() as u64,
+        Body::Sized(sized) => sized.left(),
+        Body::Stream(_) => 0,
     }
 }
 

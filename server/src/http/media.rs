@@ -15,6 +15,7 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, Method as Verb, StatusCode};
 
+use super::api::bytes_of;
 use super::conditions::one;
 use super::{cors, refusals, render};
 use crate::blob::sign::Signed;
@@ -25,6 +26,7 @@ use crate::methods::media::references::{facts_of, media_node};
 use crate::methods::media::{Announced, blob_stop};
 use crate::problem::{Code, Problem};
 use crate::registry::{Call, Caller, Stop, Trace};
+use crate::usage::Used;
 
 const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
@@ -87,6 +89,7 @@ pub(super) async fn answer(
             None => render::problem(&Problem::new(Code::NotFound), trace),
         };
     }
+    let mut came = 0;
     let answered = async {
         let app = host.cluster.meta().apps.get(path.app).cloned().ok_or_else(Stop::not_found)?;
         let thing = Signed::parse(&app, path.folder, path.name).ok_or_else(Stop::not_found)?;
@@ -111,7 +114,8 @@ pub(super) async fn answer(
                     finished: facts_of(&view).is_some(),
                 };
                 if request.method == Verb::PUT {
-                    upload.put(&host.blobs, request, body).await
+                    let (mut body, came) = (body, &mut came);
+                    upload.put(&host.blobs, request, &mut body, came).await
                 } else {
                     upload.tell(&host.blobs).await
                 }
@@ -131,6 +135,12 @@ pub(super) async fn answer(
     };
     if let Some(origin) = leave {
         cors::allow(&mut response.headers, origin);
+    }
+    if let Some(app) = meta.apps.get(path.app) {
+        // Of a HEAD, nothing is sent.
+        let sends = request.method != Verb::HEAD;
+        let bytes_out = if sends { bytes_of(&response.body) } else { 0 };
+        host.usage.add(app.id, Used { calls: 1, bytes_in: came, bytes_out });
     }
     response
 }
@@ -174,7 +184,13 @@ impl Upload {
 
     /// Takes what comes, from the offset that is said (0 without one). What has come already may come again: it is
     /// passed over. Whatever happens, what was appended stays, and the answer says how much that is.
-    async fn put(&self, blobs: &Blobs, request: &Request, mut body: Pieces<'_>) -> Result<Response, Stop> {
+    async fn put(
+        &self,
+        blobs: &Blobs,
+        request: &Request,
+        body: &mut Pieces<'_>,
+        came: &mut u64,
+    ) -> Result<Response, Stop> {
         let offset = match one(&request.headers, &UPLOAD_OFFSET)? {
             None => 0,
             Some(text) => text.parse::<u64>().map_err(|_| {
@@ -198,6 +214,7 @@ impl Upload {
                 Ok(Some(mut piece)) => {
                     let known = have.saturating_sub(at).min(piece.len() as u64);
                     at += piece.len() as u64;
+                    *came += piece.len() as u64;
                     if at > self.size {
                         break Err(Problem::new(Code::TooLarge)
                             .detail(format!("The upload has {} bytes.", self.size)));

@@ -197,6 +197,14 @@ impl Mute {
         serde_json::from_str(data).ok()
     }
 
+    /// Whether it is of this profile, thread or chat.
+    pub fn is_of(&self, it: Id) -> bool {
+        match &self.subject {
+            Subject::Profile(id) | Subject::Thread(id) | Subject::Chat(id) => id.0 == it,
+            Subject::Tag(_) | Subject::Word(_) => false,
+        }
+    }
+
     /// Whether it keeps a post with these folded tags out of lists.
     pub fn silences(&self, post: Id, text: &str, tags: &[&str]) -> bool {
         match &self.subject {

@@ -157,7 +157,8 @@ async fn accept(call: Call, args: Other) -> Result<Reply<Relation>, Stop> {
                 ],
             )
             .when(Precondition::LinkData(REQUESTED, me, data)),
-        );
+        )
+        .step(notice::ring(Kind::FollowAccepted, me, root, other));
     call.write(write, after).await
 }
 

@@ -1,7 +1,9 @@
-//! `like`: reactions to posts, one per profile and post.
+//! `like`: reactions to posts, one per profile and post. An item of news and a tracked tweet are as good as a post.
 //!
 //! My reaction is a link in my root. The inverse link and the counts at the post follow by a step; what I do
 //! in quick succession arrives there in that order, because one channel carries it.
+
+use std::collections::BTreeMap;
 
 use gomer_core::id::{Id, Root, Section};
 use gomer_core::vnode::command::{Operation, Precondition, Step, Write};
@@ -12,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::notification::notice::{self, Kind as Told};
 use super::post::hydrate::Reader;
-use super::post::view::{counts_id, json};
+use super::post::view::{Likes, counts_id, json};
 use crate::model::{LIKED_BY, LIKES};
 use crate::problem::{Code, Problem};
 use crate::registry::{Call, Method, Reply, Role, Stop};
@@ -25,7 +27,7 @@ pub fn methods() -> Vec<Method> {
             .role(Role::User)
             .emits(&["like.created"])
             .errors(&[Code::NotFound])
-            .about("Likes a post, optionally with a kind of reaction; once per profile and post."),
+            .about("Likes a post, an item of news or a tracked tweet, optionally with a kind of reaction; once per profile and object."),
         Method::procedure("like.delete", delete)
             .role(Role::User)
             .emits(&["like.deleted"])
@@ -104,7 +106,7 @@ const ATTEMPTS: usize = 4;
 async fn put(call: Call, args: PutLike) -> Result<Reply<MyLike>, Stop> {
     let me = call.me()?;
     call.replay(Root::profile(me)).await?;
-    let post = Reader::new(&call).post(args.id.0).await?.ok_or_else(Stop::not_found)?;
+    let post = Reader::new(&call).subject(args.id.0).await?.ok_or_else(Stop::not_found)?;
     change(&call, me, (args.id.0, Some(post.node.author)), Some(args.kind.0)).await
 }
 
@@ -191,8 +193,8 @@ fn change_of(
         ops.extend(count(&new, 1));
     }
     let mut there = Step::to(Root::post(post), ops).when(Precondition::NodePresent(counts));
-    // The author is told from the post on, once it has the reaction.
-    if let Some(author) = author.filter(|&author| author != me) {
+    // The author is told from the post on, once it has the reaction. What was read elsewhere has none.
+    if let Some(author) = author.filter(|&author| author != me && author != Id::NIL) {
         let object = Root::post(post);
         there.then = match (&old, &new) {
             (None, Some(_)) => notice::tell(Told::Like, me, object, None, &[author]),
@@ -234,7 +236,7 @@ async fn list(call: Call, args: ListLikes) -> Result<Reply<Page<Like>>, Stop> {
     let list = format!("like.list/{}", args.id);
     let after: Option<LinkPlace> = call.open_cursor(&list, args.cursor.as_deref())?;
     let mut reader = Reader::new(&call);
-    if reader.post(args.id.0).await?.is_none() {
+    if reader.subject(args.id.0).await?.is_none() {
         return Err(Stop::not_found());
     }
     let (links, end) = call.link_page(Root::post(args.id.0), LIKED_BY, after, args.limit.0).await?;
@@ -277,14 +279,24 @@ struct Counts {
     id: Uuid,
     /// Its reactions.
     #[serde(flatten)]
-    likes: super::post::view::Likes,
+    likes: Likes,
 }
 
 async fn get_counts(call: Call, args: GetCounts) -> Result<Reply<ManyCounts>, Stop> {
-    let ids: Vec<Id> = args.ids.0.into_iter().map(|id| id.0).collect();
-    let posts = Reader::new(&call).posts(&super::post::each_once(ids)).await?;
-    let counts = |post: super::post::view::Post| Some(Counts { id: post.id, likes: post.likes? });
-    Ok(Reply::new(ManyCounts { items: posts.into_iter().filter_map(counts).collect() }))
+    let ids: Vec<Id> = super::post::each_once(args.ids.0.into_iter().map(|id| id.0).collect());
+    let mut reader = Reader::new(&call);
+    let mut found: BTreeMap<Id, Likes> = BTreeMap::new();
+    let posts = reader.posts(&ids).await?;
+    found.extend(posts.into_iter().filter_map(|post| Some((post.id.0, post.likes?))));
+    let rest = |found: &BTreeMap<Id, Likes>| -> Vec<Id> {
+        ids.iter().copied().filter(|id| !found.contains_key(id)).collect()
+    };
+    let news = super::news::view::items(&call, &mut reader, &rest(&found)).await?;
+    found.extend(news.into_iter().map(|item| (item.id.0, item.likes)));
+    let tweets = super::tweet::view::tweets(&call, &mut reader, &rest(&found)).await?;
+    found.extend(tweets.into_iter().map(|tweet| (tweet.id.0, tweet.likes)));
+    let items = ids.iter().filter_map(|id| Some(Counts { id: Uuid(*id), likes: found.remove(id)? }));
+    Ok(Reply::new(ManyCounts { items: items.collect() }))
 }
 
 #[cfg(test)]
@@ -326,11 +338,12 @@ mod tests {
             let write = Write::new(AppId(1), Root::profile(ME), ME);
             change_of(write, ME, (POST, author), old, new).steps[0].then.len()
         };
-        assert_eq!(told(Some(AUTHOR), None, data("like")), 1);
+        assert_eq!(told(Some(AUTHOR), None, data("like")), 2, "a notice, and their bell for push");
         assert_eq!(told(Some(AUTHOR), data("like"), data("wow")), 0);
         assert_eq!(told(Some(AUTHOR), data("wow"), None), 1, "taken back");
         assert_eq!(told(Some(ME), None, data("like")), 0);
         assert_eq!(told(None, None, data("like")), 0);
+        assert_eq!(told(Some(Id::NIL), None, data("like")), 0, "news has no author here");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Must never learn: HTTP, how many members there are, the clock. A handler reads rows of roots, writes one
 //! root, and gives steps along for the others.
 
+pub mod account;
 pub mod activity;
 pub mod admin;
 pub mod album;
@@ -14,13 +15,18 @@ pub mod changes;
 pub mod chat;
 pub mod checkin;
 pub mod cluster;
+pub mod cluster_back;
+mod cluster_changes;
+mod cluster_ring;
 mod cluster_status;
 pub mod device;
 pub mod follow;
 pub mod graph;
+pub mod hook;
 pub mod like;
 pub mod media;
 pub mod moderation;
+pub mod news;
 pub mod note;
 pub mod notification;
 pub mod permission;
@@ -28,18 +34,23 @@ pub mod photo;
 pub mod post;
 pub mod profile;
 pub mod publication;
+pub mod push;
 pub mod realtime;
 pub mod reply;
+pub mod search;
 pub mod share;
+pub mod source;
 pub mod sync;
 pub mod system;
 pub mod timeline;
+pub mod tweet;
 
 use crate::registry::Method;
 
 /// Every method of the program. One line per service, in alphabetical order.
 pub fn all() -> Vec<Method> {
     [
+        account::methods(),
         activity::methods(),
         admin::methods(),
         album::methods(),
@@ -53,21 +64,26 @@ pub fn all() -> Vec<Method> {
         device::methods(),
         follow::methods(),
         graph::methods(),
+        hook::methods(),
         like::methods(),
         media::methods(),
         moderation::methods(),
+        news::methods(),
         notification::methods(),
         note::methods(),
         permission::methods(),
         photo::methods(),
         post::methods(),
         profile::methods(),
+        push::methods(),
         realtime::methods(),
         reply::methods(),
+        search::methods(),
         share::methods(),
         sync::methods(),
         system::methods(),
         timeline::methods(),
+        tweet::methods(),
     ]
     .into_iter()
     .flatten()
@@ -76,6 +92,8 @@ pub fn all() -> Vec<Method> {
 
 #[cfg(test)]
 mod app_test;
+#[cfg(test)]
+mod cluster_changes_test;
 #[cfg(test)]
 mod cluster_test;
 

@@ -19,7 +19,7 @@ use gomer_net::cluster::Cluster;
 use serde::Serialize;
 
 use super::reads::NodeView;
-use super::reply::{Payload, Rendered, Reply, Stop, render};
+use super::reply::{Cache, Payload, Rendered, Reply, Stop, render};
 use super::rev::{self, Rev};
 use crate::host::Host;
 use crate::limits::{Decision, Subject};
@@ -175,6 +175,23 @@ impl Call {
         let outcome = self.commit(write).await?;
         let rev = Rev::At(outcome.rev, outcome.era);
         Ok(Reply::json(rev::join(&parts, rev)).rev(rev).position(outcome.position))
+    }
+
+    /// The same for a reply with a secret in it: what is recorded, and a repeat gets, has none.
+    pub async fn write_secret<R: Serialize>(
+        &self,
+        mut write: Write,
+        recorded: &R,
+        reply: &R,
+    ) -> Result<Reply<R>, Stop> {
+        if self.op.is_some() {
+            write.reply = rev::split(&render(recorded)?);
+        }
+        let parts = rev::split(&render(reply)?);
+        let outcome = self.commit(write).await?;
+        let rev = Rev::At(outcome.rev, outcome.era);
+        let reply = Reply::json(rev::join(&parts, rev)).rev(rev).position(outcome.position);
+        Ok(reply.cache(Cache::Never))
     }
 
     /// Writes one root and gives what became of it, for handlers whose reply depends on that. What is to be

@@ -9,6 +9,7 @@
 //! meta/…        the same for the metadata
 //! CLUSTER       of a cluster's member: see [`super::cluster`]
 //! blobs/        uploads (`blob::disk`)
+//! search/       the search index; it can be made again (`search::stored`)
 //! ```
 //!
 //! A directory of a newer format, or one that is not ours, is left exactly as it is.

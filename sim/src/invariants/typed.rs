@@ -18,7 +18,7 @@ const CODES: &[(u16, &[&str])] = &[
     (403, &["forbidden"]),
     (404, &["not-found"]),
     (408, &["timeout"]),
-    (409, &["id-taken", "name-taken", "in-progress"]),
+    (409, &["id-taken", "name-taken", "in-progress", "conflict"]),
     (410, &["cursor-expired"]),
     (412, &["stale-revision"]),
     (413, &["too-large"]),

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::view::{ABOUT_CHARS_MAX, Album, Albums, CONTRIBUTORS_MAX, TITLE_CHARS_MAX};
+use crate::methods::account::settings::default_audience;
 use crate::methods::post::each_once;
 use crate::methods::post::hydrate::Reader;
 use crate::methods::post::publish::VERB_CREATE;
@@ -86,7 +87,7 @@ struct CreateAlbum {
     title: Text<1, TITLE_CHARS_MAX>,
     /// What it is about.
     about: Option<Text<0, ABOUT_CHARS_MAX>>,
-    /// Who may see it; if absent, whom the app's settings say for posts.
+    /// Who may see it; if absent, whom one's own settings say, or else the app's for posts.
     audience: Option<Audience>,
     /// Who else may put photos in.
     contributors: Option<List<Uuid, 0, CONTRIBUTORS_MAX>>,
@@ -108,7 +109,10 @@ async fn create(call: Call, args: CreateAlbum) -> Result<Reply<Album>, Stop> {
     }
     let mut album = Album::new(args.id, me, args.title.0, call.now.wall);
     album.about = args.about.map(|text| text.0).filter(|text| !text.is_empty());
-    album.audience = args.audience.unwrap_or_else(|| call.settings().default_audience.into());
+    album.audience = match args.audience {
+        Some(audience) => audience,
+        None => default_audience(&call, me).await?,
+    };
     album.contributors = contributors;
     let write = call
         .on(root(id))

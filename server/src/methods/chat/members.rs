@@ -337,12 +337,12 @@ pub fn to_people(people: &[Id], ops: Vec<Operation>) -> Vec<Step> {
 }
 
 /// Takes all of somebody's links out of a chat's root: also their read mark, so that nothing is left to be counted.
-fn unlinked(member: Id) -> [Operation; 3] {
+pub fn unlinked(member: Id) -> [Operation; 3] {
     PEOPLE.map(|ty| Operation::DeleteLink { ty, to: member })
 }
 
 /// The entry that tells a chat who came and went.
-fn told(call: &Call, chat: Id, actor: Id, verb: u16, profiles: &[Id]) -> Operation {
+pub fn told(call: &Call, chat: Id, actor: Id, verb: u16, profiles: &[Id]) -> Operation {
     let profiles = profiles.iter().copied().map(Uuid).collect();
     let content = Content { profiles, ..Content::new(call.now.wall) };
     Operation::Append {
@@ -358,7 +358,7 @@ async fn member_count(call: &Call, root: Root) -> Result<u64, Stop> {
 }
 
 /// An owner beside this one.
-async fn another_owner(call: &Call, root: Root, me: Id) -> Result<Option<Id>, Stop> {
+pub async fn another_owner(call: &Call, root: Root, me: Id) -> Result<Option<Id>, Stop> {
     let mut after = None;
     loop {
         let (page, end) = call.link_page(root, CHAT_STAFF, after, 100).await?;

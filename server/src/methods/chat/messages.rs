@@ -5,7 +5,7 @@
 //! read it there, however many they are.
 
 use gomer_core::id::{Id, Order, Root, Section};
-use gomer_core::vnode::command::{Operation, Precondition};
+use gomer_core::vnode::command::{Operation, Precondition, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -98,7 +98,11 @@ pub async fn send(call: Call, args: SendMessage) -> Result<Reply<Message>, Stop>
         {
             // The other one hears of a direct chat with its first message.
             let steps = to_people(&[other], vec![in_list(chat, Mine::default())]).into_iter();
-            write.steps = steps.map(|step| step.when(Precondition::LinkAbsent(CHATS, chat))).collect();
+            // Who was erased hears of nothing any more.
+            let there = |step: Step| {
+                step.when(Precondition::LinkAbsent(CHATS, chat)).when(Precondition::NodePresent(other))
+            };
+            write.steps = steps.map(there).collect();
         }
         let message = Message {
             id: args.id,

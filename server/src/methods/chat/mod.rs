@@ -15,6 +15,7 @@ pub mod messages;
 pub mod open;
 pub mod read;
 pub mod seat;
+pub mod sign_off;
 pub mod typing;
 pub mod update;
 pub mod view;

@@ -74,7 +74,9 @@ pub async fn hidden(
     }
     let authors: BTreeSet<Id> =
         entries.iter().map(|view| view.entry.activity.actor).filter(|&author| author != me).collect();
-    let seen: BTreeSet<Id> = reader.profiles(authors.iter().copied()).await?.into_iter().collect();
+    let mut seen: BTreeSet<Id> = reader.profiles(authors.iter().copied()).await?.into_iter().collect();
+    // Who was erased hides nothing: what they wrote belongs to the chat.
+    seen.extend(authors.iter().copied().filter(|&author| reader.is_gone(author)));
     let ids: Vec<Id> = entries.iter().map(|view| view.entry.id).collect();
     let deleted = call.links(Root::profile(me), HIDDEN_MESSAGES, ids).await?;
     let hides = |(view, deleted): (&EntryView, bool)| {

@@ -40,6 +40,7 @@ impl Seat {
         let about = About::read(&node.node);
         if let Some(other) = about.other(me)
             && !reader.sees_profile(other).await?
+            && !reader.is_gone(other)
         {
             return Ok(None);
         }

@@ -202,6 +202,9 @@ pub struct Content {
     /// When it was last edited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<Timestamp>,
+    /// Its author was erased: there is no such profile any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub author_deleted: bool,
 }
 
 impl Content {
@@ -217,6 +220,7 @@ impl Content {
             profiles: Vec::new(),
             created_at: Timestamp(now),
             edited_at: None,
+            author_deleted: false,
         }
     }
 

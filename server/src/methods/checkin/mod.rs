@@ -24,6 +24,7 @@ use self::place::{CHECKINS, place_root};
 use self::view::{CheckIn, NOTE_CHARS_MAX, PlaceInBrief, checkin_root, checkins, listed_checkins, place_of};
 use super::post::hydrate::Reader;
 use super::post::view::{Audience, counts_id};
+use crate::methods::account::settings::default_audience;
 use crate::model::{CHECKED_IN, CHECKIN, CHECKINS_HERE};
 use crate::problem::Code;
 use crate::registry::{Call, Idempotency, Method, Reply, Rev, Role, Stop};
@@ -82,7 +83,7 @@ struct CreateCheckIn {
     place: Uuid,
     /// What to say of it.
     note: Option<Text<1, NOTE_CHARS_MAX>>,
-    /// Who may know; if absent, whom the app's settings say.
+    /// Who may know; if absent, whom one's own settings say, or else the app's.
     audience: Option<Audience>,
 }
 
@@ -102,7 +103,10 @@ async fn create(call: Call, args: CreateCheckIn) -> Result<Reply<CheckIn>, Stop>
         author: Uuid(me),
         place: PlaceInBrief::of(at, Some(&place)),
         note: args.note.map(|note| note.0),
-        audience: args.audience.unwrap_or_else(|| settings.default_audience.into()),
+        audience: match args.audience {
+            Some(audience) => audience,
+            None => default_audience(&call, me).await?,
+        },
         created_at: Timestamp(call.now.wall),
         rev: Rev::Pending,
         removed: false,

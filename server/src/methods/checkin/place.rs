@@ -58,7 +58,7 @@ pub struct Place {
 
 impl Place {
     /// Reads a place's node. One without a name or a point (a newer program wrote it) is none.
-    fn from_node(id: Id, view: &NodeView) -> Option<Place> {
+    pub fn from_node(id: Id, view: &NodeView) -> Option<Place> {
         let node = &view.node;
         Some(Place {
             id: Uuid(id),

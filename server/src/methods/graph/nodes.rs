@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::types::{AttrKind, Name, Type, TypeKind, declared};
 use super::{Leave, is_app, may_read, may_write, refused};
+use crate::methods::account::made::note;
 use crate::methods::post::hydrate::Reader;
 use crate::problem::{Code, Problem};
 use crate::registry::{Call, NodeView, Reply, Rev, Stop};
@@ -170,6 +171,7 @@ pub async fn put_node(call: Call, args: PutNode) -> Result<Reply<GraphNode>, Sto
         updated_at: None,
     };
     let put = Operation::PutNode { id, ty: of_type.node(), section: of_type.section(), author, attrs };
+    write.steps.extend(old.is_none().then(|| note(author, root)).flatten());
     call.write(write.op(put), reply).await
 }
 

@@ -199,6 +199,12 @@ impl Types {
         self.by_name.get(name).filter(|found| found.declared.kind == kind).cloned()
     }
 
+    /// Names and declarations of the links.
+    pub fn links(&self) -> impl Iterator<Item = (&str, &Arc<Type>)> {
+        let links = self.by_name.iter().filter(|(_, found)| found.declared.kind == TypeKind::Link);
+        links.map(|(name, found)| (name.as_str(), found))
+    }
+
     /// Name and declaration of the type with that number.
     pub fn by_number(&self, number: u16) -> Option<(&str, &Arc<Type>)> {
         let name = self.names.get(&number)?;

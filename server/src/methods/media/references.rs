@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use crate::blob::{hex, unhex};
+use crate::methods::admin::usage::stored;
 use crate::methods::post::view::json;
 use crate::model::{BLOB_OBJECT, BLOB_USED_BY, LITTER, MEDIA, MEDIA_USED_BY};
 use crate::problem::{Code, Problem};
@@ -71,6 +72,8 @@ pub enum Place {
     Avatar(Uuid),
     /// The picture behind a profile.
     Cover(Uuid),
+    /// The export of all that is held about a profile.
+    Export(Uuid),
 }
 
 /// What a media's link to a place leads to. Each claim has a link of its own, so that taking one away can never
@@ -236,18 +239,22 @@ async fn stand(call: &Call, hash: &[u8; 32], media: Id, new: Option<Facts>) -> R
         let old = call.link(root, BLOB_OBJECT, object_id()).await?.map(|view| view.link.data);
         let held = old.as_deref().and_then(|data| serde_json::from_str::<Held>(data).ok());
         let Some(facts) = held.map(|held| held.facts).or_else(|| new.clone()) else { return Ok(None) };
+        let old_is_none = old.is_none();
         let guard = match old {
             Some(data) => Precondition::LinkData(BLOB_OBJECT, object_id(), data),
             None => Precondition::LinkAbsent(BLOB_OBJECT, object_id()),
         };
         let held = Held { facts: facts.clone(), draw: Uuid(call.cluster.mint()) };
         let stand = Stand { at: Timestamp(call.now.wall), draw: held.draw };
-        let write = call
+        // The first to hold it has its files counted.
+        let counted = old_is_none.then(|| stored(&facts, 1));
+        let mut write = call
             .on(root)
             .when(guard)
             .op(link(BLOB_OBJECT, object_id(), json(&held)))
             .op(link(BLOB_USED_BY, media, json(&stand)))
             .step(note_blob(call, hash));
+        write.steps.extend(counted);
         match (Call { op: None, known: None, ..call.clone() }).commit(write).await {
             Ok(_) => return Ok(Some(facts)),
             // It is no longer what was read.

@@ -5,6 +5,7 @@ use gomer_core::rows::node::{Flags, Node};
 
 use super::facts::{Life, Media};
 use super::references::{Attached, Place, Use};
+use crate::methods::account::export;
 use crate::methods::post::hydrate::Reader;
 use crate::methods::post::view::{Audience, audience, read};
 use crate::model::{POST, PROFILE};
@@ -24,6 +25,8 @@ async fn node(call: &Call, place: Place) -> Result<Option<NodeView>, Stop> {
         Place::Post(id) => (Root::post(id.0), POST),
         Place::Photo(id) => (Root::new(gomer_core::id::RootKind::Photo, id.0), crate::model::PHOTO),
         Place::Avatar(id) | Place::Cover(id) => (Root::profile(id.0), PROFILE),
+        // Nobody sees it there: its owner has its address from elsewhere.
+        Place::Export(_) => return Ok(None),
     };
     Ok(call.node(root, root.id).await?.filter(|view| view.ty == ty))
 }
@@ -36,11 +39,15 @@ fn media_at(place: Place, node: &Node) -> Vec<Attached> {
         Place::Photo(_) => one(MEDIA),
         Place::Avatar(_) => one(AVATAR),
         Place::Cover(_) => one(COVER),
+        Place::Export(_) => Vec::new(),
     }
 }
 
 /// Whether a place shows a media now, by this claim.
 pub async fn shows(call: &Call, used: &Use, media: Id) -> Result<bool, Stop> {
+    if let Place::Export(profile) = used.place {
+        return export::keeps(call, profile.0, media, used.claim).await;
+    }
     let Some(view) = node(call, used.place).await? else { return Ok(false) };
     Ok(media_at(used.place, &view).iter().any(|shown| (shown.id.0, shown.claim) == (media, used.claim)))
 }
@@ -73,6 +80,7 @@ impl Eyes {
                 let sight = self.reader.sight_of_profile(id.0).await?;
                 Ok((sight == Sight::Whole).then(|| life_of(Audience::Public, view.flags)))
             }
+            Place::Export(_) => Ok(None),
             Place::Post(_) | Place::Photo(_) => {
                 if !self.reader.sees(&view).await? {
                     return Ok(None);

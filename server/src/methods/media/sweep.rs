@@ -21,8 +21,9 @@ use super::references::{
 use super::{Announced, seen};
 use crate::blob::unhex;
 use crate::host::Host;
+use crate::jobs::{Job, Round};
+use crate::methods::admin::usage::stored;
 use crate::model::{BLOB_OBJECT, BLOB_USED_BY, LITTER, MEDIA_USED_BY};
-use crate::problem::Code;
 use crate::registry::{Call, Caller, Stop};
 
 /// How long something may be without a reference before it goes: longer than any call that makes one.
@@ -201,15 +202,16 @@ async fn bytes(call: &Call, hash: &[u8; 32], swept: &mut Swept) -> Result<bool, 
     if needed {
         return Ok(settled);
     }
-    let write = call
+    let held = serde_json::from_str::<Held>(&object.link.data).ok();
+    let mut write = call
         .on(root)
         .when(Precondition::LinkData(BLOB_OBJECT, object.to, object.link.data.clone()))
         .op(Operation::DeleteLink { ty: BLOB_OBJECT, to: object.to });
+    write.steps.extend(held.as_ref().map(|held| stored(&held.facts, -1)));
     if !unless_changed(call, write).await? {
         return Ok(false);
     }
     swept.objects += 1;
-    let held = serde_json::from_str::<Held>(&object.link.data).ok();
     if let Some(object) = held.and_then(|held| held.facts.object(&call.app)) {
         // If this is not done, no row names the files, and they are strays.
         call.host.blobs.delete(object).await.map_err(super::blob_stop)?;
@@ -271,19 +273,16 @@ fn minted_at(id: Id) -> Option<gomer_core::time::Time> {
     Some(gomer_core::time::Time::from_millis(millis))
 }
 
-/// Sweeps for ever, with `pause` in between.
-pub async fn run(host: Arc<Host>, pause: Duration) {
-    let mut slice = 0;
-    loop {
-        tokio::time::sleep(pause).await;
-        match sweep(&host, slice).await {
-            Ok(swept) if swept != Swept::default() => tracing::info!(?swept, "unused uploads went"),
-            Ok(_) => {}
-            // Refused while the disk is full, or the store is busy: the next one goes on.
-            Err(stop) => {
-                tracing::warn!(code = stop.code().map_or("", Code::name), "a sweep of uploads was ended")
+/// Sweeps again and again, another slice of the files each time.
+pub fn job() -> Job {
+    let round = |host: Arc<Host>, number: u64| -> Round {
+        Box::pin(async move {
+            let swept = sweep(&host, number as u8).await?;
+            if swept != Swept::default() {
+                tracing::info!(?swept, "unused uploads went");
             }
-        }
-        slice = u8::wrapping_add(slice, 1);
-    }
+            Ok(())
+        })
+    };
+    Job { name: "media.sweep", every: Duration::from_secs(60), round }
 }

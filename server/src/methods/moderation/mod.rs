@@ -99,7 +99,7 @@ fn root_of(object: Object) -> Root {
 }
 
 /// Stops who would act on somebody of an equal or higher role.
-async fn outranks(call: &Call, target: Id) -> Result<(), Stop> {
+pub async fn outranks(call: &Call, target: Id) -> Result<(), Stop> {
     let mine = match &call.caller {
         Caller::User { profile, .. } => {
             // Whoever may call this by a role of the app's own acts as a moderator.

@@ -20,6 +20,7 @@ use serde::Deserialize;
 
 use self::people::{PEOPLE_MAX, Tag, tag_ops, told};
 use self::view::{ALT_CHARS_MAX, CAPTION_CHARS_MAX, Photo, Photos};
+use crate::methods::account::settings::default_audience;
 use crate::methods::media::references::{Place as MediaPlace, claim};
 use crate::methods::post::hydrate::Reader;
 use crate::methods::post::publish::VERB_CREATE;
@@ -87,7 +88,7 @@ struct CreatePhoto {
     caption: Option<Text<0, CAPTION_CHARS_MAX>>,
     /// What is on it, for who cannot see it.
     alt: Option<Text<0, ALT_CHARS_MAX>>,
-    /// Who may see it; if absent, whom the app's settings say for posts.
+    /// Who may see it; if absent, whom one's own settings say, or else the app's for posts.
     audience: Option<Audience>,
     /// Where it was taken. Never read from the picture itself.
     place: Option<Place>,
@@ -109,7 +110,10 @@ async fn create(call: Call, args: CreatePhoto) -> Result<Reply<Photo>, Stop> {
         return Err(Stop::invalid("/media", "value", "This upload is no picture."));
     };
     let mut photo = Photo::new(args.id, me, attached, call.now.wall);
-    photo.audience = args.audience.unwrap_or_else(|| call.settings().default_audience.into());
+    photo.audience = match args.audience {
+        Some(audience) => audience,
+        None => default_audience(&call, me).await?,
+    };
     photo.caption = args.caption.map(|text| text.0).filter(|text| !text.is_empty());
     photo.alt = args.alt.map(|text| text.0).filter(|text| !text.is_empty());
     photo.place = args.place;

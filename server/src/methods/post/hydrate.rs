@@ -13,7 +13,7 @@ use super::view::{Likes, Post, audience, counts_id};
 use crate::methods::block::Mute;
 use crate::methods::profile::relation::deciding_relations;
 use crate::methods::reply::view::{reply_count, reply_count_id};
-use crate::model::{ADMIN_ROLE, BLOCKS, LIKES, MODERATOR_ROLE, MUTES, POST, PROFILE};
+use crate::model::{ADMIN_ROLE, BLOCKS, LIKES, MODERATOR_ROLE, MUTES, NEWS_ITEM, POST, PROFILE, TWEET};
 use crate::registry::{Call, Caller, NodeView, Stop};
 use crate::roles::held;
 use crate::visibility::{Audience, Sight, Thing, Tie, Viewer, sight};
@@ -87,6 +87,18 @@ impl Reader {
         Ok(self.sees(&view.node).await?.then_some(view))
     }
 
+    /// What people react to, be it a post, an item of news or a tweet, if the caller may see it. The latter two are
+    /// nobody's: their author is [`Id::NIL`].
+    pub async fn subject(&mut self, id: Id) -> Result<Option<NodeView>, Stop> {
+        let Some(view) = self.call.node(Root::post(id), id).await? else { return Ok(None) };
+        let sees = match view.node.ty {
+            POST => self.sees(&view.node).await?,
+            NEWS_ITEM | TWEET => self.sees_common(&view.node).await?,
+            _ => false,
+        };
+        Ok(sees.then_some(view))
+    }
+
     /// These posts, with reactions, as far as the caller may see them, in the order asked.
     pub async fn posts(&mut self, ids: &[Id]) -> Result<Vec<Post>, Stop> {
         let mut posts = Vec::with_capacity(ids.len());
@@ -151,6 +163,11 @@ impl Reader {
     /// hide it, and nothing else.
     pub async fn meets(&mut self, author: Id) -> Result<bool, Stop> {
         Ok(author == Id::NIL || self.sees_profile(author).await?)
+    }
+
+    /// Whether there is no such profile any more, of somebody who was looked at before.
+    pub fn is_gone(&self, profile: Id) -> bool {
+        self.standings.get(&profile).is_some_and(|standing| !standing.exists)
     }
 
     /// Whether the caller follows the author, or is the author.

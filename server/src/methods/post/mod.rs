@@ -27,6 +27,7 @@ use self::view::{
     Audience, MEDIA_MAX, MENTIONS_MAX, Place, Post, TAGS_MAX, TEXT_CHARS_MAX, Tag, WebAddress, counts_id,
 };
 use super::notification::notice::{Kind, tell};
+use crate::methods::account::settings::default_audience;
 use crate::methods::media;
 use crate::model::{COUNTS, POST, PUBLISHED, TAG};
 use crate::names::Handle;
@@ -82,7 +83,7 @@ struct CreatePost {
     text: Text<0, TEXT_CHARS_MAX>,
     /// What it shows: finished uploads of the author's.
     media: Option<List<Uuid, 0, MEDIA_MAX>>,
-    /// Who may read it; if absent, whom the app's settings say.
+    /// Who may read it; if absent, whom one's own settings say, or else the app's.
     audience: Option<Audience>,
     /// Profiles that it mentions; if absent, those whose handles stand in the text after an `@`.
     mentions: Option<List<Uuid, 0, MENTIONS_MAX>>,
@@ -104,7 +105,10 @@ async fn create(call: Call, args: CreatePost) -> Result<Reply<Post>, Stop> {
     }
     let settings = call.settings();
     let mut post = Post::new(id, me, args.text.0, call.now.wall);
-    post.audience = args.audience.unwrap_or_else(|| settings.default_audience.into());
+    post.audience = match args.audience {
+        Some(audience) => audience,
+        None => default_audience(&call, me).await?,
+    };
     post.mentions = match args.mentions {
         Some(List(mentions)) => each_once(mentions),
         None => text_mentions(&call, &post.text).await?,

@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn streams_are_trimmed_to_what_the_app_keeps() {
-        let keep = Retention { home_entries: 100, feed_entries: 200, tag_entries: 300 };
+        let keep =
+            Retention { home_entries: 100, feed_entries: 200, tag_entries: 300, ..Retention::default() };
         let mut trims = Vec::new();
         for step in publish(&post(Audience::Public), draw(0), keep) {
             for op in step.ops {

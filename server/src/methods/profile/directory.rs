@@ -24,6 +24,11 @@ pub fn joined(profile: Id) -> Step {
     Step::to(root(), vec![append])
 }
 
+/// The step that takes somebody out who is no longer there.
+pub fn left(profile: Id) -> Step {
+    Step::to(root(), vec![Operation::Retract { stream: DIRECTORY, id: profile }])
+}
+
 fn root() -> Root {
     Root::new(RootKind::Feed, Id::derived("directory", b""))
 }

@@ -48,6 +48,7 @@ pub async fn set(call: Call, args: SetHandle) -> Result<Reply<Profile>, Stop> {
                 let wanted = Wanted {
                     name: args.handle.root(),
                     before: held.as_ref().map(|(_, claim)| *claim),
+                    node: None,
                     attr: HANDLE_CLAIM,
                     pointer: "/handle",
                 };

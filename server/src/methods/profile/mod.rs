@@ -13,7 +13,7 @@ use gomer_core::id::{Id, Root};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::directory::{joined, page as directory_page};
+pub use self::directory::{joined, left, page as directory_page};
 use self::view::{People, Profile};
 use crate::auth::policy::allows;
 use crate::names::Handle;

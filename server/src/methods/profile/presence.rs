@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::methods::account::settings::shows_presence;
 use crate::methods::post::hydrate::Reader;
 use crate::registry::{Cache, Call, Reply, Stop};
 use crate::signals::Kind;
@@ -80,7 +81,9 @@ pub struct PresenceOf {
 pub async fn set(call: Call, args: SetPresence) -> Result<Reply<PresenceOf>, Stop> {
     let me = call.me()?;
     let (now, life) = (call.cluster.now(), Duration::from_secs(args.for_s.0.into()));
-    let state = args.state.name();
+    // Whoever is not to be seen as there at all, is not, whatever the phone says.
+    let shown = shows_presence(&call, me).await?;
+    let state = if shown { args.state } else { Presence::Hidden }.name();
     call.host.signals.put(call.app.id, Root::profile(me), now, (Kind::Presence, me), state, life);
     let until = Timestamp(now.wall + life);
     Ok(Reply::new(PresenceOf { profile: Uuid(me), state, until }).cache(Cache::Never))

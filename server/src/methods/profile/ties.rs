@@ -22,6 +22,7 @@ pub fn follow(write: Write, me: Id, other: Id, heard: Option<String>) -> Write {
         notice::append(Kind::Follow, me, Root::profile(other), None),
     ];
     approach(write, me, other, heard, there)
+        .step(notice::ring(Kind::Follow, me, Root::profile(other), other))
         .op(put(FOLLOWS, other, Section::PUBLIC, String::new()))
         .op(Operation::DeleteLink { ty: REQUESTED, to: other })
 }
@@ -32,7 +33,9 @@ pub fn ask(write: Write, me: Id, other: Id, heard: Option<String>, request: Stri
         put(REQUESTED_BY, me, Section::PRIVATE, request.clone()),
         notice::append(Kind::FollowRequest, me, Root::profile(other), None),
     ];
-    approach(write, me, other, heard, there).op(put(REQUESTED, other, Section::PRIVATE, request))
+    approach(write, me, other, heard, there)
+        .step(notice::ring(Kind::FollowRequest, me, Root::profile(other), other))
+        .op(put(REQUESTED, other, Section::PRIVATE, request))
 }
 
 fn approach(write: Write, me: Id, other: Id, heard: Option<String>, there: Vec<Operation>) -> Write {

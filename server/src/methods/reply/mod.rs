@@ -1,4 +1,4 @@
-//! `reply`: replies to posts, and to replies.
+//! `reply`: replies to posts, and to replies. An item of news and a tracked tweet are as good as a post.
 //!
 //! A reply is a root of its own. That it is listed and counted at what it replies to follows by a step, under its id, so
 //! that nothing is listed or counted twice. Who sees the post sees its replies, but for those whose authors a block hides.
@@ -22,6 +22,7 @@ use self::read::{Seen, comment, seen};
 use self::view::{
     Comment, DELETED_AT, EDITED_AT, MENTIONS, Parent, ParentKind, REPLIES, TEXT, reply_count_id,
 };
+use super::account::made::note_mine;
 use super::notification::notice::{Kind, tell};
 use super::post::hydrate::Reader;
 use super::post::publish::VERB_CREATE;
@@ -40,7 +41,7 @@ pub fn methods() -> Vec<Method> {
             .idempotency(Idempotency::ClientId)
             .emits(&["reply.created"])
             .errors(&[Code::NotFound, Code::IdTaken, Code::CursorExpired])
-            .about("Replies to a post or to another reply."),
+            .about("Replies to a post, an item of news, a tracked tweet or another reply."),
         Method::procedure("reply.delete", delete)
             .role(Role::Owner)
             .emits(&["reply.deleted"])
@@ -108,8 +109,12 @@ async fn create(call: Call, args: CreateReply) -> Result<Reply<Comment>, Stop> {
         attrs: reply.attrs(),
     });
     write.steps.push(listed(&reply));
+    write.steps.extend(note_mine(&call, root));
     let object = Root::reply(id);
-    write.steps.extend(tell(Kind::Reply, me, object, Some(args.to.root()), &[author]));
+    // What was read elsewhere has no author here.
+    if author != Id::NIL {
+        write.steps.extend(tell(Kind::Reply, me, object, Some(args.to.root()), &[author]));
+    }
     let mentioned: Vec<Id> = reply.mentions.iter().map(|id| id.0).filter(|&id| id != author).collect();
     write.steps.extend(tell(Kind::Mention, me, object, Some(Root::post(post)), &mentioned));
     match call.write(write, reply).await {

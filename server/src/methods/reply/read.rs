@@ -22,7 +22,7 @@ pub enum Seen {
 /// What can be replied to, if the caller may see it.
 pub async fn seen(call: &Call, reader: &mut Reader, parent: Parent) -> Result<Option<Seen>, Stop> {
     Ok(match parent.kind {
-        ParentKind::Post => reader.post(parent.id.0).await?.map(|view| Seen::Post(Box::new(view))),
+        ParentKind::Post => reader.subject(parent.id.0).await?.map(|view| Seen::Post(Box::new(view))),
         ParentKind::Reply => comment(call, reader, parent.id.0).await?.map(|it| Seen::Reply(Box::new(it))),
     })
 }
@@ -37,7 +37,7 @@ pub async fn comment(call: &Call, reader: &mut Reader, id: Id) -> Result<Option<
     let taken_down = view.node.flags.has(Flags::REMOVED) || view.node.flags.has(Flags::HIDDEN);
     if taken_down && !is_mine
         || !reader.sees_profile(view.node.author).await?
-        || reader.post(comment.post.0).await?.is_none()
+        || reader.subject(comment.post.0).await?.is_none()
     {
         return Ok(None);
     }

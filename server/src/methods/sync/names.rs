@@ -32,6 +32,11 @@ const NODES: &[(NodeType, &str)] = &[
     (model::PLACE, "place"),
     (model::SHARE, "share"),
     (model::SHORT_LINK, "shortLink"),
+    (model::NEWS_FEED, "newsFeed"),
+    (model::TWEET_TRACK, "tweetTrack"),
+    (model::SOURCE_STATE, "sourceState"),
+    (model::NEWS_ITEM, "newsItem"),
+    (model::TWEET, "tweet"),
 ];
 
 /// Names of Gomer's own link types.
@@ -64,6 +69,8 @@ const LINKS: &[(LinkType, &str)] = &[
     (model::HELD_BY, "heldBy"),
     (model::NOTES, "notes"),
     (model::PLACES_HERE, "placesHere"),
+    (model::SOURCES, "sources"),
+    (model::GONE_SOURCES, "goneSources"),
 ];
 
 /// Names of streams.
@@ -83,6 +90,8 @@ const STREAMS: &[(StreamId, &str)] = &[
     (model::CHECKINS_HERE, "checkinsHere"),
     (model::SHARES, "shares"),
     (model::SHARES_HERE, "sharesHere"),
+    (model::SOURCE_ITEMS, "sourceItems"),
+    (model::ALL_SOURCE_ITEMS, "allSourceItems"),
 ];
 
 /// The type of the counts of link lists; a count's id is the name of its list's type.
@@ -176,6 +185,7 @@ fn kind(kind: RootKind) -> &'static str {
         RootKind::Index => "index",
         RootKind::Share => "share",
         RootKind::ShortLink => "link",
+        RootKind::Source => "source",
     }
 }
 
