@@ -527,7 +527,8 @@ async fn the_feed_says_everything_once_page_by_page_and_then_what_is_new() {
     assert_eq!(named(&again), wanted);
     let ids = |events: &[Value]| events.iter().map(|event| event["id"].to_string()).collect::<Vec<_>>();
     let (mut first, mut second) = (ids(&new), ids(&again));
-    (first.sort_unstable(), second.sort_unstable());
+    first.sort_unstable();
+    second.sort_unstable();
     assert_eq!(first, second, "an event has one id");
     let (since, next) = read_all(&kit, json!({ "cursor": now_cursor })).await;
     assert_eq!(named(&since), wanted);
