@@ -134,6 +134,8 @@ async fn two_phones_that_were_offline_both_keep_what_they_can_and_hear_of_the_re
     );
     // A phone that comes from the future is held to now: an edit made after it still counts.
     edit(json!({ "language": "es" }), at(90_000_000)).await;
+    // Within one millisecond the operation's id would decide which of the two stays.
+    kit.skip(Duration::from_millis(5));
     set(&kit, &ann, json!({ "language": "sv" })).await.expect(200);
     assert_eq!(settings(&kit, &ann).await["language"], "sv");
     // Her other phone has them from her own root.

@@ -2,29 +2,35 @@
 
 mod kit;
 
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use kit::{Kit, With, admin_key, server_key};
 use serde_json::{Value, json};
-use tracing::subscriber::DefaultGuard;
+
+thread_local! {
+    /// What this thread has logged since it began to keep it: a test and its server are one thread.
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// What this thread logs from now on.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+struct Lines;
 
 impl Lines {
-    fn keep() -> (Lines, DefaultGuard) {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let log = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone());
-        (lines, tracing::subscriber::set_default(log.finish()))
+    /// One log for all threads, not one for each: a log that comes or goes makes all the others lose lines for a moment.
+    fn keep() -> Lines {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            tracing_subscriber::fmt().json().flatten_event(true).with_writer(|| Lines).init();
+        });
+        LOGGED.take();
+        Lines
     }
 
     /// Takes what the audit log says: who, method, what came of it.
     fn take(&self) -> Vec<(String, String, String)> {
-        let bytes = std::mem::take(&mut *self.0.lock().unwrap());
-        let lines = String::from_utf8(bytes).unwrap();
+        let lines = String::from_utf8(LOGGED.take()).unwrap();
         let text = |line: &Value, field: &str| line[field].as_str().unwrap().to_owned();
         lines
             .lines()
@@ -37,7 +43,7 @@ impl Lines {
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        LOGGED.with_borrow_mut(|logged| logged.write(bytes))
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -54,7 +60,7 @@ fn line(who: &str, method: &str, done: &str) -> (String, String, String) {
 async fn what_a_server_key_does_for_a_user_is_in_the_audit_log() {
     let kit = Kit::start().await;
     let (ann, server) = (kit.person("ann").await, server_key("one"));
-    let (lines, _guard) = Lines::keep();
+    let lines = Lines::keep();
     let named = [("gomer-as", ann.id.as_str())];
     let for_ann = || With { token: Some(&server), headers: &named, ..With::default() };
     let who = format!("server as {}", ann.id);
@@ -78,7 +84,7 @@ async fn what_a_server_key_does_for_a_user_is_in_the_audit_log() {
 async fn a_call_inside_another_is_in_the_audit_log_under_its_own_name() {
     let kit = Kit::start().await;
     let (ann, server) = (kit.person("ann").await, server_key("one"));
-    let (lines, _guard) = Lines::keep();
+    let lines = Lines::keep();
     let role = json!({ "name": "keeper", "methods": ["admin.listKeys"] });
     let grant = json!({ "profile": ann.id, "role": "nobody" });
     let calls = json!({ "calls": [

@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
 use gomer_core::id::{AppId, Id, Partition, Position};
 use gomer_core::meta::command::AppState;
 use gomer_core::meta::state::App;
 use gomer_core::time::Monotonic;
 use gomer_core::vnode::query::ChangesFrom;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use super::event::{self, Event};
 use super::health::{Failure, Health, Round as Outcome};
@@ -148,7 +149,7 @@ async fn serve(call: &Call, hook: Hook) -> Result<(), Stop> {
         .all()
         .filter(|&partition| call.cluster.leads_partition(partition))
         .collect();
-    let serving = Arc::new(Serving {
+    let serving = Serving {
         secret: Secret::of(&call.app, hook.id),
         follower: Follower::new(hook.follower()),
         until: call.cluster.now().mono + SERVED_MAX,
@@ -159,23 +160,13 @@ async fn serve(call: &Call, hook: Hook) -> Result<(), Stop> {
         gaps: AtomicU32::new(0),
         gone: AtomicBool::new(false),
         failure: Mutex::default(),
-    });
-    let (mut lanes, mut waiting) = (JoinSet::new(), partitions.into_iter());
+    };
+    let mut lanes =
+        stream::iter(partitions).map(|partition| serving.partition(partition)).buffer_unordered(AT_ONCE);
     let mut ended = Ok(());
-    loop {
-        while lanes.len() < AT_ONCE
-            && let Some(partition) = waiting.next()
-        {
-            let serving = serving.clone();
-            lanes.spawn(async move { serving.partition(partition).await });
-        }
-        match lanes.join_next().await {
-            Some(Ok(Ok(()))) => {}
-            // One partition without a leader is no reason not to serve the others.
-            Some(Ok(Err(stop))) => ended = Err(stop),
-            Some(Err(panicked)) => std::panic::resume_unwind(panicked.into_panic()),
-            None => break,
-        }
+    while let Some(lane) = lanes.next().await {
+        // One partition without a leader is no reason not to serve the others.
+        ended = lane.and(ended);
     }
     let outcome = serving.outcome();
     let before = health.disabled_at;
