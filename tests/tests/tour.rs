@@ -36,7 +36,7 @@ fn shell(page: &str) -> Vec<String> {
     let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
     let text = std::fs::read_to_string(place).unwrap_or_else(|error| panic!("{page}: {error}"));
     let blocks = blocks(&text, "sh");
-    assert!(blocks.len() >= 5, "{page} has {} blocks", blocks.len());
+    assert!(blocks.len() >= 3, "{page} has {} blocks", blocks.len());
     blocks
 }
 
@@ -152,8 +152,10 @@ fn the_guide_to_three_members_does_what_it_says() {
     for text in ["written at bob", "written without ada"] {
         assert!(said.contains(text), "{said}");
     }
-    let lines = said.lines().filter(|line| line.starts_with("ada ")).collect::<Vec<_>>();
-    assert!(lines.len() == 2 && lines[0].contains(" yes ") && lines[1].contains(" no "), "{lines:?}");
+    let ada = said.lines().filter(|line| line.starts_with("ada "));
+    let answers: Vec<&str> =
+        ada.filter_map(|line| line.split_whitespace().find(|word| ["yes", "no"].contains(word))).collect();
+    assert_eq!(answers, ["yes", "no", "yes"], "{said}");
 }
 
 /// The members that the guide has started and, if it did not come to its end, not stopped.

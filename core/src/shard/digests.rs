@@ -1,7 +1,7 @@
 //! What replicas' rows sum to at the same positions. Equal positions must have equal digests.
 //!
-//! Compared at every 256th position, and where a group comes to rest. Each replica compares for itself, with
-//! what it knows of the others; a majority overrules who differs.
+//! Compared at every 256th position, and where a group comes to rest; more often while a learner waits to be believed. Each
+//! replica compares for itself, with what it knows of the others; a majority overrules who differs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,12 +9,24 @@ use std::time::Duration;
 use crate::id::Position;
 use crate::time::Monotonic;
 
-/// How often digests are compared while a log grows.
-const EVERY: u64 = 256;
-/// A log that has not grown for so long is compared where it ends.
-const STILL: Duration = Duration::from_millis(3_000);
-/// Positions that are remembered.
-const KEPT: usize = 16;
+/// How often digests are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pace {
+    /// Positions from one to the next while the log grows.
+    every: u64,
+    /// A log that has not grown for so long is compared where it ends.
+    still: Duration,
+}
+
+impl Pace {
+    /// Of a group of voters.
+    pub(super) const USUAL: Pace = Pace { every: 256, still: Duration::from_millis(3_000) };
+    /// Of a group with a learner: no replica moves before its rows were compared once.
+    pub(super) const MOVING: Pace = Pace { every: 16, still: Duration::from_millis(500) };
+}
+
+/// Positions that are remembered: so far apart may replicas be that are compared.
+const KEPT: usize = 64;
 
 /// What comparing has shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,16 +53,16 @@ pub(super) struct Digests {
 
 impl Digests {
     /// Whether the digest at this position is to be compared.
-    pub(super) fn is_due(position: Position) -> bool {
-        position.0.is_multiple_of(EVERY)
+    pub(super) fn is_due(pace: Pace, position: Position) -> bool {
+        position.0.is_multiple_of(pace.every)
     }
 
     /// Whether the log has ended there for a while, and that was not compared yet.
-    pub(super) fn rests(&mut self, now: Monotonic, position: Position) -> bool {
+    pub(super) fn rests(&mut self, pace: Pace, now: Monotonic, position: Position) -> bool {
         if self.still.0 != position.0 {
             self.still = (position.0, now, false);
         }
-        let rests = !self.still.2 && now.since(self.still.1) >= STILL;
+        let rests = !self.still.2 && now.since(self.still.1) >= pace.still;
         self.still.2 |= rests;
         rests
     }
@@ -154,11 +166,13 @@ mod tests {
     fn a_log_that_has_come_to_rest_is_compared_once() {
         let at = |millis| Monotonic(Duration::from_millis(millis));
         let mut digests = Digests::default();
-        assert!(!digests.rests(at(1_000), Position(5)));
-        assert!(!digests.rests(at(3_900), Position(5)));
-        assert!(digests.rests(at(4_000), Position(5)));
-        assert!(!digests.rests(at(9_000), Position(5)));
-        assert!(!digests.rests(at(9_100), Position(6)));
-        assert!(digests.rests(at(12_100), Position(6)));
+        assert!(!digests.rests(Pace::USUAL, at(1_000), Position(5)));
+        assert!(!digests.rests(Pace::USUAL, at(3_900), Position(5)));
+        assert!(digests.rests(Pace::USUAL, at(4_000), Position(5)));
+        assert!(!digests.rests(Pace::USUAL, at(9_000), Position(5)));
+        assert!(!digests.rests(Pace::USUAL, at(9_100), Position(6)));
+        assert!(digests.rests(Pace::USUAL, at(12_100), Position(6)));
+        assert!(!digests.rests(Pace::MOVING, at(12_200), Position(7)));
+        assert!(digests.rests(Pace::MOVING, at(12_700), Position(7)));
     }
 }

@@ -206,6 +206,11 @@ impl Group {
         conf_out(&self.node.store().conf)
     }
 
+    /// Whether a replica without a vote is among them.
+    pub fn has_learners(&self) -> bool {
+        !self.node.store().conf.learners.is_empty()
+    }
+
     /// Every other replica.
     pub fn others(&self) -> Vec<u64> {
         let own = self.node.raft.id;

@@ -54,7 +54,7 @@ fn held(trio: &Trio, at: usize) -> u64 {
     own.flatten().sum()
 }
 
-/// Waits for what takes as long as rows take to be compared: every 256 writes of a partition, or at rest.
+/// Waits for what takes long: a replica moves in three steps, two at once.
 #[track_caller]
 fn until(what: &str, holds: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(180);

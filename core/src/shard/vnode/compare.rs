@@ -2,7 +2,7 @@
 
 use crate::id::Position;
 use crate::mutant::Mutant;
-use crate::shard::digests::{Difference, Digests};
+use crate::shard::digests::{Difference, Digests, Pace};
 use crate::shard::input::Effect;
 use crate::store::StoreFault;
 use crate::time::Now;
@@ -13,7 +13,7 @@ use super::{Lost, Vnode};
 impl Vnode {
     /// The rows are those of the position, and it is one at which digests are compared.
     pub(super) fn compare_applied(&mut self, effects: &mut Vec<Effect>) {
-        if Digests::is_due(self.applied.position) && !self.group.is_alone() {
+        if Digests::is_due(self.pace(), self.applied.position) && !self.group.is_alone() {
             self.compare(effects);
         }
     }
@@ -22,10 +22,14 @@ impl Vnode {
     pub(super) fn compare_resting(&mut self, now: Now, effects: &mut Vec<Effect>) {
         if self.applied.position.0 > 0
             && !self.group.is_alone()
-            && self.digests.rests(now.mono, self.applied.position)
+            && self.digests.rests(self.pace(), now.mono, self.applied.position)
         {
             self.compare(effects);
         }
+    }
+
+    fn pace(&self) -> Pace {
+        if self.group.has_learners() { Pace::MOVING } else { Pace::USUAL }
     }
 
     fn compare(&mut self, effects: &mut Vec<Effect>) {
