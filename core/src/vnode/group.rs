@@ -7,6 +7,7 @@
 
 mod turn;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use raft::StateRole;
@@ -57,6 +58,9 @@ pub struct Group {
     /// The leader that was last heard, its term, and its clock when it spoke.
     heard: (u64, u64, u64),
     lease: Lease,
+    /// The term in which each other replica last answered this leader, and at which tick. The crate knows too, and forgets it
+    /// whenever it counts a quorum: who asks at that moment would always hear that nobody is there.
+    answered: BTreeMap<u64, (u64, usize)>,
     /// The last term in which this leader began to hand over.
     handed_over: u64,
     /// There are no rows to lead with: this replica stands for no election.
@@ -135,6 +139,7 @@ impl Group {
             ticks: 0,
             heard: (0, 0, 0),
             lease: Lease::default(),
+            answered: BTreeMap::new(),
             handed_over: 0,
             stateless: false,
             mutants: config.mutants,
@@ -264,7 +269,13 @@ impl Group {
     /// Whether this leader hears a replica, and sees it close behind.
     pub fn is_close(&self, peer: u64) -> bool {
         let progress = self.node.raft.prs().get(peer);
-        self.leads() && progress.is_some_and(|p| p.recent_active && p.matched + CLOSE >= self.last())
+        self.leads() && self.hears(peer) && progress.is_some_and(|p| p.matched + CLOSE >= self.last())
+    }
+
+    /// Whether a replica has answered this leader within an election time-out.
+    fn hears(&self, peer: u64) -> bool {
+        let answered = self.answered.get(&peer).filter(|(term, _)| *term == self.term());
+        answered.is_some_and(|(_, tick)| self.ticks - tick <= ELECTION_TICKS)
     }
 
     /// Whether this leader knows that a replica has the log up to there.
@@ -378,10 +389,14 @@ impl Group {
             PeerBody::Appended { term, echo, .. } | PeerBody::Alive { term, echo, .. } => (*term, 0, *echo),
             _ => (0, 0, 0),
         };
+        let is_answer = matches!(body, PeerBody::Appended { .. } | PeerBody::Alive { .. });
         let message = body.into_raft(from, self.peer()).ok_or(Unheard::Refused)?;
         self.examine(&message)?;
         self.node.step(message).map_err(|_| Unheard::Refused)?;
         self.repeatable();
+        if is_answer && self.leads() && term == self.term() {
+            self.answered.insert(from, (term, self.ticks));
+        }
         if echo != 0 && self.leads() && term == self.term() {
             self.lease.echoed(term, from, echo);
         }

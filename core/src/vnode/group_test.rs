@@ -39,3 +39,46 @@ fn a_replica_that_should_lead_refuses_its_first_vote_of_all() {
         early.into_iter().chain(late).filter(|(to, _)| *to == 2).map(|(_, body)| body).collect();
     assert!(answers.iter().any(|body| matches!(body, PeerBody::Voted { granted: false, .. })), "{answers:?}");
 }
+
+/// What a group wants sent to that replica.
+fn said(group: &mut Group, to: u64) -> Vec<PeerBody> {
+    let (pending, early) = group.collect(Now::default(), &mut LogBatch::default()).expect("it speaks");
+    let late = group.persisted(Now::default(), pending).messages;
+    early.into_iter().chain(late).filter(|(peer, _)| *peer == to).map(|(_, body)| body).collect()
+}
+
+/// The crate forgets who has answered whenever it counts them, once in an election time-out. Replicas that move are asked about
+/// once a second, which is as long: when both fell on one tick, a learner that followed closely was never seen, and its partition
+/// moved no further.
+#[test]
+fn who_follows_closely_is_seen_at_every_tick() {
+    let mut group = open(0);
+    for _ in 0..2 * ELECTION_TICKS {
+        group.tick();
+    }
+    for stage in [true, false] {
+        let asked = said(&mut group, 2);
+        let term = asked.iter().find_map(|body| match body {
+            PeerBody::Vote { term, pre, .. } if *pre == stage => Some(*term),
+            _ => None,
+        });
+        let term = term.unwrap_or_else(|| panic!("it asks for votes: {asked:?}"));
+        let voted = PeerBody::Voted { term, pre: stage, granted: true, commit: 0, commit_term: 0 };
+        group.step(2, voted).unwrap();
+    }
+    assert!(group.leads());
+    let term = group.term();
+    let alive = || PeerBody::Alive { term, commit: 0, context: Vec::new(), echo: 0 };
+    group.step(2, alive()).unwrap();
+    for tick in 0..3 * ELECTION_TICKS {
+        group.tick();
+        assert!(group.is_close(2), "tick {tick}");
+        assert!(!group.is_close(3), "it never spoke");
+        group.step(2, alive()).unwrap();
+    }
+    // Without an answer it is believed for one election time-out; here the quorum is lost, too.
+    for _ in 0..=ELECTION_TICKS {
+        group.tick();
+    }
+    assert!(!group.is_close(2));
+}
