@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gomer_core::client::{
-    Action, Change, Config, Edit, Event, HttpRequest, Key, Kind, Phone, Progress, RequestId, Response, Roots,
-    Saved, Scope, Secret, SignIn, Verdict, Write,
+    Action, Change, Config, Edit, Event, HttpRequest, Key, Kind, Phone, Progress, Report, RequestId,
+    Response, Roots, Saved, Scope, Secret, SignIn, Verdict, Write,
 };
 use gomer_core::id::Id;
 use gomer_core::time::{Monotonic, Now, Time};
@@ -137,6 +137,15 @@ struct Handset {
     told: BTreeMap<u64, Verdict>,
     /// The instant up to which the server asked for quiet, by method.
     quiet_until: BTreeMap<String, Duration>,
+}
+
+impl Handset {
+    /// The app is told what became of an operation.
+    fn hears(&mut self, report: &Report) {
+        let intent = report.operation.args["intent"].as_u64().unwrap();
+        let earlier = self.told.insert(intent, report.verdict.clone());
+        assert!(earlier.is_none_or(|earlier| earlier == report.verdict), "told twice, differently");
+    }
 }
 
 pub struct World {
@@ -282,6 +291,8 @@ impl World {
 
     fn answer_report(&mut self, n: usize, redo: bool) {
         let Some(report) = self.handsets[n].phone.queue().reports().next().cloned() else { return };
+        // Who answers has read it, in the list of reports if the phone was off when it came.
+        self.handsets[n].hears(&report);
         let mut operation = report.operation;
         let instead = redo.then(|| {
             self.intents += 1;
@@ -421,11 +432,7 @@ impl World {
             }
             Action::Written(result) => drop(result.expect("room in the queue")),
             Action::Changed(_) => {}
-            Action::Report(report) => {
-                let intent = report.operation.args["intent"].as_u64().unwrap();
-                let earlier = handset.told.insert(intent, report.verdict.clone());
-                assert!(earlier.is_none_or(|earlier| earlier == report.verdict), "told twice, differently");
-            }
+            Action::Report(report) => handset.hears(&report),
             Action::SignIn(why) => {
                 assert_eq!(why, SignIn::Expired);
                 handset.signed_out = true;
