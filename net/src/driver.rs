@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::between::{Answered, Between};
 use crate::cluster::{Attempt, Cluster, Inner, Reply, Request};
-use crate::handoff::{self, Next};
+use crate::handoff::{self, Moves, Next};
 use crate::runtime::Fatal;
 
 /// Inputs of one turn, at most.
@@ -248,7 +248,7 @@ impl<L: LogStore, S: StateStore> Driver<L, S> {
         let Some(members) = &meta.members else { return Ok(()) };
         self.handed_off = Some(now.mono);
         let own = peers.ring.own().number;
-        let moves = handoff::under_way(members);
+        let moves = Moves::of(members, meta.config);
         for partition in self.inner.partitions.all().filter(|p| usize::from(p.0) % shards == self.number) {
             if handoff::lives_at(members, own, partition) {
                 self.leaving.remove(&partition);

@@ -9,13 +9,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gomer_core::id::{MemberId, Partition};
+use gomer_core::meta::config::Config;
 use gomer_core::meta::members::Membership;
 use gomer_core::ring::plan::Move;
 use gomer_core::rows::replicas::Replicas;
 use gomer_core::vnode::peer::{ReplicaChange, ReplicaRole};
-
-/// Replicas that come to one member, or go from one, at once.
-pub const TRANSFERS_MAX: usize = 2;
 
 /// What is next for a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,29 +24,51 @@ pub(crate) enum Next {
     Landed(Move),
 }
 
-/// The moves that are under way: of all that are left the first that keep within the limits for each member. Everybody who has
-/// the same membership says the same, so nobody needs to ask.
-pub fn under_way(members: &Membership) -> Vec<Move> {
-    let (mut coming, mut going): (BTreeMap<MemberId, usize>, BTreeMap<MemberId, usize>) = Default::default();
-    let mut busy = BTreeSet::new();
-    let mut moves = members.moves();
-    moves.retain(|one| {
-        let free = |counts: &BTreeMap<MemberId, usize>, member: Option<MemberId>| {
-            member.is_none_or(|member| counts.get(&member).is_none_or(|count| *count < TRANSFERS_MAX))
-        };
-        // One replica comes and one goes at a time.
-        if busy.contains(&one.partition) || !free(&coming, one.to) || !free(&going, one.from) {
-            return false;
-        }
-        busy.insert(one.partition);
-        for (counts, member) in [(&mut coming, one.to), (&mut going, one.from)] {
-            if let Some(member) = member {
-                *counts.entry(member).or_default() += 1;
+/// The moves that are left, and which of them are under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moves {
+    /// All that are left, by partition.
+    pub left: Vec<Move>,
+    /// Those that go on: none while they are paused, else the first that keep within the limits for each member.
+    pub under_way: Vec<Move>,
+}
+
+impl Moves {
+    /// Everybody who has the same membership says the same, so nobody needs to ask.
+    pub fn of(members: &Membership, config: Config) -> Moves {
+        let max = if config.moves_paused { 0 } else { usize::from(config.transfers_max) };
+        let (mut coming, mut going): (BTreeMap<MemberId, usize>, BTreeMap<MemberId, usize>) =
+            Default::default();
+        let mut busy = BTreeSet::new();
+        let left = members.moves();
+        let mut under_way = left.clone();
+        under_way.retain(|one| {
+            let free = |counts: &BTreeMap<MemberId, usize>, member: Option<MemberId>| {
+                member.is_none_or(|member| counts.get(&member).copied().unwrap_or(0) < max)
+            };
+            // One replica comes and one goes at a time.
+            if busy.contains(&one.partition) || !free(&coming, one.to) || !free(&going, one.from) {
+                return false;
             }
-        }
-        true
-    });
-    moves
+            busy.insert(one.partition);
+            for (counts, member) in [(&mut coming, one.to), (&mut going, one.from)] {
+                if let Some(member) = member {
+                    *counts.entry(member).or_default() += 1;
+                }
+            }
+            true
+        });
+        Moves { left, under_way }
+    }
+
+    /// The move of a partition that goes on; or one that its replicas have made already, which is to be noted even if its turn
+    /// has gone: else it would be taken back.
+    fn of_partition(&self, partition: Partition, has_gone: impl Fn(&Move) -> bool) -> Option<Move> {
+        let of = |moves: &[Move], fit: &dyn Fn(&Move) -> bool| {
+            moves.iter().find(|one| one.partition == partition && fit(one)).copied()
+        };
+        of(&self.under_way, &|_| true).or_else(|| of(&self.left, &has_gone))
+    }
 }
 
 /// Whether a member holds the partition, or is to hold it: then a replica lives there.
@@ -64,7 +84,7 @@ pub(crate) fn lives_at(members: &Membership, member: MemberId, partition: Partit
 /// a replica goes only where a majority of the others agrees.
 pub(crate) fn next(
     members: &Membership,
-    moves: &[Move],
+    moves: &Moves,
     partition: Partition,
     replicas: &Replicas,
     peer: impl Fn(MemberId) -> u64,
@@ -72,7 +92,9 @@ pub(crate) fn next(
     if !replicas.outgoing.is_empty() {
         return None;
     }
-    let one = moves.iter().find(|one| one.partition == partition);
+    let votes = |member: Option<MemberId>| member.is_none_or(|it| replicas.voters.contains(&peer(it)));
+    let one =
+        moves.of_partition(partition, |one| votes(one.to) && one.from.is_none_or(|it| !votes(Some(it))));
     let (from, to) = one.map_or((None, None), |one| (one.from, one.to));
     let held = members.ring.holders(partition).iter().copied().filter(|holder| Some(*holder) != from);
     let wanted: Vec<u64> = to.into_iter().chain(held).map(&peer).collect();
@@ -91,7 +113,7 @@ pub(crate) fn next(
             let stray = replicas.learners.iter().find(|learner| !target.contains(learner));
             match stray {
                 Some(&stray) => step(&[(stray, ReplicaRole::Gone)]),
-                None => one.map(|one| Next::Landed(*one)),
+                None => one.map(Next::Landed),
             }
         }
     }
@@ -110,6 +132,10 @@ mod tests {
     use ReplicaRole::{Gone, Learner, Voter};
 
     const ONLY: Partition = Partition(0);
+
+    fn usual(members: &Membership) -> Moves {
+        Moves::of(members, Config::default())
+    }
 
     fn peer(member: MemberId) -> u64 {
         member.0 * 10
@@ -156,10 +182,10 @@ mod tests {
         leave(&mut members, 2);
         let (from, to) = (Some(MemberId(2)), Some(MemberId(4)));
         let moved = Move { partition: ONLY, from, to };
-        assert_eq!(under_way(&members), [moved]);
+        assert_eq!(usual(&members).under_way, [moved]);
         let mut replicas = Replicas::of(vec![10, 20, 30]);
         let mut steps = Vec::new();
-        while let Some(next) = next(&members, &under_way(&members), ONLY, &replicas, peer) {
+        while let Some(next) = next(&members, &usual(&members), ONLY, &replicas, peer) {
             match next {
                 Next::Change(change) => {
                     changed(&mut replicas, &change);
@@ -179,17 +205,17 @@ mod tests {
     fn nothing_is_begun_while_a_change_is_under_way_nor_without_a_move() {
         let mut members = founded(1);
         let replicas = Replicas::of(vec![10, 20, 30]);
-        assert_eq!(next(&members, &under_way(&members), ONLY, &replicas, peer), None);
+        assert_eq!(next(&members, &usual(&members), ONLY, &replicas, peer), None);
         leave(&mut members, 2);
         let joint = Replicas { outgoing: vec![10, 20, 30], ..Replicas::of(vec![10, 40, 30]) };
-        assert_eq!(next(&members, &under_way(&members), ONLY, &joint, peer), None);
+        assert_eq!(next(&members, &usual(&members), ONLY, &joint, peer), None);
     }
 
     #[test]
     fn what_another_leader_has_done_is_gone_on_from() {
         let mut members = founded(1);
         leave(&mut members, 2);
-        let moves = under_way(&members);
+        let moves = usual(&members);
         let step = |replicas: Replicas| next(&members, &moves, ONLY, &replicas, peer);
         let change =
             |steps: &[(u64, ReplicaRole)]| Some(Next::Change(ReplicaChange { steps: steps.to_vec() }));
@@ -198,7 +224,7 @@ mod tests {
         assert_eq!(step(Replicas { learners: vec![40], ..voters(&[10, 30]) }), change(&[(40, Voter)]));
         assert_eq!(step(Replicas { learners: vec![20], ..voters(&[10, 30, 40]) }), change(&[(20, Gone)]));
         assert_eq!(step(voters(&[20, 30, 40])), change(&[(10, Learner)]), "it was taken out by mistake");
-        assert_eq!(step(voters(&[10, 30, 40])), Some(Next::Landed(moves[0])));
+        assert_eq!(step(voters(&[10, 30, 40])), Some(Next::Landed(moves.left[0])));
     }
 
     #[test]
@@ -206,11 +232,12 @@ mod tests {
         let members = founded(1);
         let replicas = Replicas { learners: vec![40], ..Replicas::of(vec![10, 20, 30]) };
         let gone = Next::Change(ReplicaChange { steps: vec![(40, Gone)] });
-        assert_eq!(next(&members, &under_way(&members), ONLY, &replicas, peer), Some(gone));
+        assert_eq!(next(&members, &usual(&members), ONLY, &replicas, peer), Some(gone));
         // One that waits for its turn stays.
         let mut members = members;
         leave(&mut members, 2);
-        assert_eq!(next(&members, &[], ONLY, &replicas, peer), None);
+        let paused = Moves::of(&members, Config { moves_paused: true, ..Config::default() });
+        assert_eq!(next(&members, &paused, ONLY, &replicas, peer), None);
     }
 
     #[test]
@@ -220,37 +247,54 @@ mod tests {
         let plan = members.plan().unwrap();
         let commit = members.propose(plan.id).unwrap();
         members.apply(&commit).unwrap();
-        let moves = under_way(&members);
-        assert_eq!(moves, [Move { partition: ONLY, from: None, to: Some(MemberId(4)) }]);
+        let moves = usual(&members);
+        assert_eq!(moves.under_way, [Move { partition: ONLY, from: None, to: Some(MemberId(4)) }]);
         let change =
             |steps: &[(u64, ReplicaRole)]| Some(Next::Change(ReplicaChange { steps: steps.to_vec() }));
         let mut replicas = Replicas { learners: vec![40], ..Replicas::of(vec![10, 20, 30]) };
         let step = |replicas: &Replicas| next(&members, &moves, ONLY, replicas, peer);
         assert_eq!(step(&replicas), change(&[(40, Voter), (20, Gone)]));
         replicas = Replicas::of(vec![10, 30, 40]);
-        assert_eq!(step(&replicas), Some(Next::Landed(moves[0])));
+        assert_eq!(step(&replicas), Some(Next::Landed(moves.left[0])));
+    }
+
+    #[test]
+    fn what_is_paused_is_neither_gone_on_with_nor_taken_back() {
+        let mut members = founded(1);
+        leave(&mut members, 2);
+        let paused = Moves::of(&members, Config { moves_paused: true, ..Config::default() });
+        assert_eq!((paused.left.len(), paused.under_way.len()), (1, 0));
+        let step = |replicas: Replicas| next(&members, &paused, ONLY, &replicas, peer);
+        let voters = |voters: &[u64]| Replicas::of(voters.to_vec());
+        assert_eq!(step(voters(&[10, 20, 30])), None);
+        assert_eq!(step(Replicas { learners: vec![40], ..voters(&[10, 20, 30]) }), None);
+        assert_eq!(step(voters(&[10, 30, 40])), Some(Next::Landed(paused.left[0])), "it is done");
     }
 
     #[test]
     fn no_more_move_at_once_than_the_limits_allow() {
-        let mut members = founded(64);
-        leave(&mut members, 2);
-        let mut landed = 0;
-        while let Some(done) = under_way(&members).first().copied() {
-            let moves = under_way(&members);
-            let count = |of: fn(&Move) -> Option<MemberId>, id| {
-                moves.iter().filter(|one| of(one) == Some(MemberId(id))).count()
-            };
-            for id in 1..=4 {
-                assert!(
-                    count(|one| one.from, id) <= TRANSFERS_MAX && count(|one| one.to, id) <= TRANSFERS_MAX
-                );
+        for max in [1, 2, 5] {
+            let config = Config { transfers_max: max, ..Config::default() };
+            let mut members = founded(64);
+            leave(&mut members, 2);
+            let (mut landed, mut most) = (0, 0);
+            loop {
+                let moves = Moves::of(&members, config).under_way;
+                let Some(&done) = moves.first() else { break };
+                let count = |of: fn(&Move) -> Option<MemberId>, id| {
+                    moves.iter().filter(|one| of(one) == Some(MemberId(id))).count()
+                };
+                for id in 1..=4 {
+                    let (going, coming) = (count(|one| one.from, id), count(|one| one.to, id));
+                    assert!(going.max(coming) <= usize::from(max));
+                    most = most.max(going);
+                }
+                let partitions: BTreeSet<Partition> = moves.iter().map(|one| one.partition).collect();
+                assert_eq!(partitions.len(), moves.len(), "one at a time of a partition");
+                members.apply(&Command::Landed { since: members.target_generation, done }).unwrap();
+                landed += 1;
             }
-            let partitions: BTreeSet<Partition> = moves.iter().map(|one| one.partition).collect();
-            assert_eq!(partitions.len(), moves.len(), "one at a time of a partition");
-            members.apply(&Command::Landed { since: members.target_generation, done }).unwrap();
-            landed += 1;
+            assert_eq!((landed, members.members.len(), most), (48, 3, usize::from(max)));
         }
-        assert_eq!((landed, members.members.len()), (48, 3));
     }
 }

@@ -2064,6 +2064,16 @@ export type CommitChanges = {
 /** How an entity is, compared with what the caller knows. */
 export type Compared = "put" | "same" | "absent";
 
+/** What is set. */
+export type ConfigView = {
+  /** Whether replicas stay where they are for now. */
+  movesPaused: boolean;
+  /** Its revision. */
+  rev: Rev;
+  /** Replicas that come to one member, or go from one, at once. */
+  transfersMax: number;
+};
+
 /** Which address, and the code. */
 export type ConfirmCode = {
   /** The code that was sent there. */
@@ -6146,7 +6156,7 @@ export type Transfer = {
   kind: string;
   /** The partition. */
   partition: number;
-  /** `moving`, or `waiting` for its turn: two come to a member at once, and two go from one. */
+  /** `moving`; `waiting` for its turn (so many come to a member at once, and go from one, as `cluster.getConfig` says); or `paused`, as all are then. */
   state: string;
   /** Id of the member that takes it; null if the partition has one replica less. */
   to: string | null;
@@ -6371,6 +6381,16 @@ export type UpdateChat = {
   title?: string | null;
   /** Who may write. Cannot be cleared. */
   writers?: Writers | null;
+};
+
+/** What is to be set. */
+export type UpdateConfig = {
+  /** Refuse if the settings are not at this revision. The same as `If-Match`. */
+  ifRev?: Rev | null;
+  /** With true no replica begins or goes on to move, until it is false again. One that has begun to fetch rows goes on fetching, and takes no place. */
+  movesPaused?: boolean | null;
+  /** Replicas that come to one member, or go from one, at once. */
+  transfersMax?: number | null;
 };
 
 /** An edit. */

@@ -15,10 +15,11 @@ use crate::time::Time;
 use crate::vnode::command::{Done, OpKey};
 
 use super::command::{AppState, KeyKind, MetaCommand, is_app_name};
+use super::config::{Config, TRANSFERS_LIMIT};
 use super::members::Membership;
 use super::members::command::{Command, Outcome};
 use super::members::found::Founding;
-use super::rows::{app, counter, key, members, named, operator, role, settings, touched, types};
+use super::rows::{app, config, counter, key, members, named, operator, role, settings, touched, types};
 
 /// Refused, or done.
 type Verdict = Result<Result<Done, Fault>, StoreFault>;
@@ -51,6 +52,9 @@ pub fn apply(txn: &mut Txn<'_>, position: Position, time: Time, command: &MetaCo
         MetaCommand::Once { app, caller, op, command } => at.once(*app, *caller, *op, command),
         MetaCommand::Found(founding) => at.found(founding),
         MetaCommand::Members(command) => at.members(command),
+        MetaCommand::PutConfig { if_rev, transfers_max, moves_paused } => {
+            at.put_config(*if_rev, *transfers_max, *moves_paused)
+        }
     }
 }
 
@@ -308,6 +312,31 @@ impl Applying<'_, '_> {
             refuse!(Fault::TooLarge(ROW_LIMIT));
         }
         Ok(Ok(Done::Changed(self.position)))
+    }
+
+    fn put_config(
+        &mut self,
+        if_rev: Option<Position>,
+        transfers_max: Option<u8>,
+        moves_paused: Option<bool>,
+    ) -> Verdict {
+        let old = self.txn.row::<config::ConfigRow>(&config::key())?;
+        let (now, rev) = old.map_or((Config::default(), Position::ZERO), |row| (row.config, row.rev));
+        let new = Config {
+            transfers_max: transfers_max.unwrap_or(now.transfers_max),
+            moves_paused: moves_paused.unwrap_or(now.moves_paused),
+        };
+        if new == now {
+            return Ok(Ok(Done::Unchanged(rev)));
+        }
+        if !(1..=TRANSFERS_LIMIT).contains(&new.transfers_max) {
+            refuse!(Fault::TooLarge("1 to 16 replicas at once"));
+        }
+        if if_rev.is_some_and(|asked| asked != rev) {
+            refuse!(Fault::Stale(rev));
+        }
+        self.txn.put(config::key(), &config::ConfigRow { config: new, rev: self.position })?;
+        Ok(Ok(if old.is_none() { Done::Created(self.position) } else { Done::Changed(self.position) }))
     }
 
     fn app(&self, id: AppId) -> Result<Option<app::App>, StoreFault> {

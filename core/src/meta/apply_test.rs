@@ -16,6 +16,7 @@ use crate::vnode::command::{Done, OpKey};
 
 use super::apply::apply;
 use super::command::{AppState, KeyKind, MetaCommand, is_app_name};
+use super::config::Config;
 use super::load::{catch_up, load, reload_app};
 use super::rows::key::KEYS_MAX;
 use super::state::{App, Key, MetaState, Role, TypeDecl};
@@ -52,6 +53,32 @@ impl Rows {
     fn load(&self) -> MetaState {
         load(&self.store.snapshot().unwrap()).unwrap()
     }
+}
+
+#[test]
+fn what_operators_set_is_guarded_and_bounded_and_survives_a_load() {
+    let mut rows = Rows::new();
+    let put = |if_rev: Option<u64>, transfers_max, moves_paused| MetaCommand::PutConfig {
+        if_rev: if_rev.map(Position),
+        transfers_max,
+        moves_paused,
+    };
+    let before = rows.load();
+    assert_eq!((before.config, before.config_rev), (Config::default(), Position::ZERO));
+    // As it is already: nothing, whatever revision is asked for.
+    assert_eq!(rows.apply(&put(Some(7), Some(2), None)), (Ok(Done::Unchanged(Position::ZERO)), 0));
+    for out in [0, 17, 255] {
+        let (verdict, changed) = rows.apply(&put(None, Some(out), None));
+        assert!(matches!(verdict, Err(Fault::TooLarge(_))) && changed == 0, "{out}");
+    }
+    assert_eq!(rows.apply(&put(Some(3), None, Some(true))).0, Err(Fault::Stale(Position::ZERO)));
+    assert_eq!(rows.done(&put(Some(0), None, Some(true))), Done::Created(Position(6)));
+    assert_eq!(rows.done(&put(Some(6), Some(16), None)), Done::Changed(Position(7)));
+    assert_eq!(rows.apply(&put(Some(6), Some(1), None)).0, Err(Fault::Stale(Position(7))));
+    let after = rows.load();
+    assert_eq!(after.config, Config { transfers_max: 16, moves_paused: true });
+    assert_eq!(after.config_rev, Position(7));
+    assert_eq!(catch_up(&rows.store.snapshot().unwrap(), &before).unwrap().config, after.config);
 }
 
 fn time(position: u64) -> Time {
@@ -210,6 +237,21 @@ impl Model {
             MetaCommand::Once { .. } | MetaCommand::Found(_) | MetaCommand::Members(_) => {
                 unreachable!("they have tests of their own")
             }
+            MetaCommand::PutConfig { if_rev, transfers_max, moves_paused } => {
+                let rev = self.state.config_rev;
+                let mut new = self.state.config;
+                new.transfers_max = transfers_max.unwrap_or(new.transfers_max);
+                new.moves_paused = moves_paused.unwrap_or(new.moves_paused);
+                if new == self.state.config {
+                    return Ok(Done::Unchanged(rev));
+                }
+                if new.transfers_max == 0 || new.transfers_max > 16 {
+                    return Err(Fault::TooLarge("1 to 16 replicas at once"));
+                }
+                check(if_rev, rev)?;
+                (self.state.config, self.state.config_rev) = (new, position);
+                Ok(if rev == Position::ZERO { Done::Created(position) } else { Done::Changed(position) })
+            }
             MetaCommand::SetOperator { hash } => match self.state.operator {
                 // The model does not keep its revision; the caller compares the kind only.
                 Some(old) if old == *hash => Ok(Done::Unchanged(Position::ZERO)),
@@ -258,6 +300,10 @@ fn command() -> impl Strategy<Value = MetaCommand> {
             .prop_map(|(app, if_rev, name, methods)| MetaCommand::PutRole { app, if_rev, name, methods }),
         3 => (app(), rev(), text(), text())
             .prop_map(|(app, if_rev, name, json)| MetaCommand::PutType { app, if_rev, name, json }),
+        2 => (rev(), proptest::option::of(0u8..18), proptest::option::of(proptest::bool::ANY))
+            .prop_map(|(if_rev, transfers_max, moves_paused)| MetaCommand::PutConfig {
+                if_rev, transfers_max, moves_paused,
+            }),
         1 => (0u8..2).prop_map(|n| MetaCommand::SetOperator { hash: [n; 32] }),
     ]
 }

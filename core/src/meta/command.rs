@@ -51,6 +51,8 @@ pub enum MetaCommand {
     /// Tells the membership something. What it refuses is [`Fault::Stale`](crate::fault::Fault::Stale) with the position of
     /// its last change: who follows the metadata up to there finds out why. There is none: `Absent`.
     Members(Box<members::command::Command>),
+    /// Changes settings of the cluster: those that are given. Out of range: `TooLarge`.
+    PutConfig { if_rev: Option<Position>, transfers_max: Option<u8>, moves_paused: Option<bool> },
 }
 
 /// Longest name of an app, in bytes.

@@ -10,7 +10,7 @@ use crate::rows::key::after_prefix;
 use crate::rows::{Row, get, unseal};
 use crate::store::{Direction, StateRead, StoreFault};
 
-use super::rows::{app, key, members, named, operator, role, settings, touched, types};
+use super::rows::{app, config, key, members, named, operator, role, settings, touched, types};
 use super::state::{App, Key, MetaState, Role, TypeDecl};
 
 /// Reads the whole metadata.
@@ -58,6 +58,9 @@ fn finish(rows: &dyn StateRead, mut state: MetaState) -> Result<MetaState, Store
     if rev != state.members_rev {
         state.members = members::read(rows)?.map(Arc::new);
         state.members_rev = rev;
+    }
+    if let Some(row) = get::<config::ConfigRow>(rows, &config::key())? {
+        (state.config, state.config_rev) = (row.config, row.rev);
     }
     if let Some(applied) = get::<Applied>(rows, &applied::key(META))? {
         state.position = applied.position;

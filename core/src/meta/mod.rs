@@ -9,6 +9,7 @@
 
 pub mod apply;
 pub mod command;
+pub mod config;
 pub mod load;
 pub mod members;
 pub mod rows;

@@ -8,6 +8,7 @@ use crate::rows::applied::Eras;
 use crate::time::Time;
 
 use super::command::{AppState, KeyKind};
+use super::config::Config;
 use super::members::Membership;
 
 /// The metadata as of one position.
@@ -25,6 +26,10 @@ pub struct MetaState {
     pub members: Option<Arc<Membership>>,
     /// Position of its last change; zero while there is none.
     pub members_rev: Position,
+    /// What operators have set for the whole cluster.
+    pub config: Config,
+    /// Position of its last change; zero while nobody has changed it.
+    pub config_rev: Position,
 }
 
 impl MetaState {

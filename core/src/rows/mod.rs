@@ -129,6 +129,8 @@ pub enum Kind {
     Member = 59,
     /// [`crate::meta::rows::members::Holders`].
     Holders = 60,
+    /// [`crate::meta::rows::config::ConfigRow`].
+    ClusterConfig = 61,
 }
 
 /// A stored value: which kind it is, and which versions of its encoding are understood.

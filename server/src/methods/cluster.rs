@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::admin::{KeyView, NewKey, put_key};
 use super::app::State;
-use super::{cluster_changes, cluster_ring, cluster_status};
+use super::{cluster_changes, cluster_config, cluster_ring, cluster_status};
 use crate::metrics;
 use crate::problem::Code;
 use crate::registry::{Cache, Call, Idempotency, Method, Reply, Rev, Role, Scope, Stop};
@@ -53,6 +53,7 @@ pub fn methods() -> Vec<Method> {
             .errors(&[Code::NotFound, Code::StaleRevision])
             .about("Changes an app's title or state (active, read only, frozen)."),
     ];
+    methods.extend(cluster_config::methods());
     methods.extend(cluster_ring::methods());
     methods.extend(cluster_changes::methods());
     methods

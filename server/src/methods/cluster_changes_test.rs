@@ -71,6 +71,7 @@ async fn a_member_that_is_alone_has_no_ring_to_change() {
         ("cluster.planChanges", json!({})),
         ("cluster.listTransfers", json!({})),
         ("cluster.clearChanges", json!({})),
+        ("cluster.updateConfig", json!({ "movesPaused": true })),
         ("cluster.stageChange", leave),
         ("cluster.commitChanges", plan),
     ] {
@@ -294,4 +295,48 @@ async fn an_operation_is_done_once_and_its_reply_comes_again() {
     let other = json!({ "change": "leave", "member": "eve" });
     let problem = world.call_with("-", &OPERATOR, "cluster.stageChange", other, with).await.unwrap_err();
     assert_eq!(problem.code, Code::KeyReused);
+}
+
+#[tokio::test]
+async fn how_replicas_move_is_set_for_the_whole_cluster() {
+    let world = founded().await;
+    let first = ask(&world, "cluster.getConfig", json!({})).await;
+    assert_eq!((&first["transfersMax"], &first["movesPaused"]), (&json!(2), &json!(false)));
+    for bad in [json!(0), json!(17), json!(-1), json!("2"), json!(2.5)] {
+        let args = json!({ "transfersMax": bad });
+        assert_eq!(refused(&world, "cluster.updateConfig", args).await.0, Code::Invalid, "{bad}");
+    }
+    let (code, ..) = refused(&world, "cluster.updateConfig", json!({ "speed": 1 })).await;
+    assert_eq!(code, Code::UnknownField);
+    let same = ask(&world, "cluster.updateConfig", json!({})).await;
+    assert_eq!(same, first, "nothing was asked for");
+
+    ask(&world, "cluster.stageChange", json!({ "change": "leave", "member": "bob" })).await;
+    let plan = ask(&world, "cluster.planChanges", json!({})).await["planId"].clone();
+    ask(&world, "cluster.commitChanges", json!({ "planId": plan })).await;
+    let states = async || -> Vec<String> {
+        let list = ask(&world, "cluster.listTransfers", json!({})).await;
+        let all = list["transfers"].as_array().unwrap().iter();
+        all.map(|one| one["state"].as_str().unwrap().to_owned()).collect()
+    };
+    let moving = |states: &[String]| states.iter().filter(|state| *state == "moving").count();
+    let two = states().await;
+    assert!(two.len() > 10 && moving(&two) == 2, "{two:?}");
+
+    let five = json!({ "transfersMax": 5, "ifRev": first["rev"] });
+    let second = ask(&world, "cluster.updateConfig", five.clone()).await;
+    assert_eq!((&second["transfersMax"], &second["movesPaused"]), (&json!(5), &json!(false)));
+    assert_eq!(moving(&states().await), 5);
+    // Two operators at once: one wins, the other is told.
+    let stale = json!({ "movesPaused": true, "ifRev": first["rev"] });
+    assert_eq!(refused(&world, "cluster.updateConfig", stale).await.0, Code::StaleRevision);
+    assert_eq!(ask(&world, "cluster.updateConfig", five).await, second, "it is so already");
+
+    let paused = json!({ "movesPaused": true, "ifRev": second["rev"] });
+    ask(&world, "cluster.updateConfig", paused).await;
+    assert!(states().await.iter().all(|state| state == "paused"));
+    ask(&world, "cluster.updateConfig", json!({ "movesPaused": false })).await;
+    assert_eq!(moving(&states().await), 5, "as it was set");
+    let now = ask(&world, "cluster.getConfig", json!({})).await;
+    assert_eq!((&now["transfersMax"], &now["movesPaused"]), (&json!(5), &json!(false)));
 }

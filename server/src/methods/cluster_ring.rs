@@ -7,7 +7,7 @@ use gomer_core::meta::members::Membership;
 use gomer_core::meta::members::change::Change;
 use gomer_core::ring::member::MemberState;
 use gomer_core::ring::plan::Move;
-use gomer_net::handoff;
+use gomer_net::handoff::Moves;
 use gomer_net::peer::identity::MemberId;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -216,7 +216,8 @@ struct Transfer {
     to: Option<String>,
     /// `move`, `add` or `remove`.
     kind: &'static str,
-    /// `moving`, or `waiting` for its turn: two come to a member at once, and two go from one.
+    /// `moving`; `waiting` for its turn (so many come to a member at once, and go from one, as `cluster.getConfig` says); or
+    /// `paused`, as all are then.
     state: &'static str,
     /// What has come, in bytes; null while nobody counts.
     bytes_done: Option<u64>,
@@ -228,7 +229,8 @@ struct Transfer {
 
 async fn list_transfers(call: Call, _: Empty) -> Result<Reply<Transfers>, Stop> {
     let members = membership(&call)?;
-    let moving = handoff::under_way(&members);
+    let config = call.cluster.meta().config;
+    let moves = Moves::of(&members, config);
     let transfer = |one: &Move| Transfer {
         partition: one.partition.0,
         from: one.from.map(|from| id(&call, &members, from)),
@@ -238,7 +240,11 @@ async fn list_transfers(call: Call, _: Empty) -> Result<Reply<Transfers>, Stop> 
             (None, _) => "add",
             (_, None) => "remove",
         },
-        state: if moving.contains(one) { "moving" } else { "waiting" },
+        state: match () {
+            () if config.moves_paused => "paused",
+            () if moves.under_way.contains(one) => "moving",
+            () => "waiting",
+        },
         bytes_done: None,
         bytes_total: None,
         eta_s: None,
@@ -247,7 +253,7 @@ async fn list_transfers(call: Call, _: Empty) -> Result<Reply<Transfers>, Stop> 
         cluster: call.cluster.ring().map(|ring| ring.cluster().to_string()),
         generation: members.generation,
         as_of_ms: call.now.wall.as_millis(),
-        transfers: members.moves().iter().map(transfer).collect(),
+        transfers: moves.left.iter().map(transfer).collect(),
     };
     Ok(Reply::new(view).cache(Cache::Never))
 }

@@ -17,6 +17,7 @@ pub mod checkin;
 pub mod cluster;
 pub mod cluster_back;
 mod cluster_changes;
+mod cluster_config;
 mod cluster_ring;
 mod cluster_status;
 pub mod device;

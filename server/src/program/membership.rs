@@ -41,8 +41,14 @@ pub fn commands() -> Vec<Command> {
         .arg(Arg::new("yes").long("yes").action(ArgAction::SetTrue).help("Also if rows are lost by it"));
     let clear = Command::new("clear").about("Forget what is staged");
     let transfers = Command::new("transfers").about("List the replicas that are still to move");
+    let limit = Command::new("transfer-limit")
+        .about("Show, or set, how many replicas come to a member, or go from one, at once")
+        .arg(Arg::new("N").value_parser(clap::value_parser!(u8).range(1..=16)).help("1 to 16 (default 2)"));
+    let handoff = Command::new("handoff")
+        .about("Let replicas stay where they are for now, or go on")
+        .arg(Arg::new("WHAT").required(true).value_parser(["pause", "resume"]));
     let verbs = VERBS.iter().map(|(word, more, about)| verb(word, more, about));
-    [ring, plan, commit, clear, transfers].into_iter().chain(verbs).map(with_server).collect()
+    [ring, plan, commit, clear, transfers, limit, handoff].into_iter().chain(verbs).map(with_server).collect()
 }
 
 fn verb(word: &'static str, more: &'static [&'static str], about: &'static str) -> Command {
@@ -78,6 +84,11 @@ pub fn run(name: &str, matches: &ArgMatches) -> Result<(), End> {
         "plan" => plan(matches),
         "commit" => commit(matches),
         "transfers" => transfers(matches),
+        "transfer-limit" => match matches.get_one::<u8>("N") {
+            Some(max) => set(matches, &json!({ "transfersMax": max })),
+            None => shown_config(matches, &client(matches)?.call("cluster.getConfig", &json!({}))?),
+        },
+        "handoff" => set(matches, &json!({ "movesPaused": text(matches, "WHAT") == "pause" })),
         "clear" => {
             let answer = client(matches)?.call("cluster.clearChanges", &json!({}))?;
             show(matches, &part(&answer, "changes"), || "Nothing is staged.\n".to_owned())
@@ -223,6 +234,22 @@ fn transfers(matches: &ArgMatches) -> Result<(), End> {
         let more =
             if more > 0 { format!("and {more} more (--json lists them all)\n") } else { String::new() };
         table(&lines) + &more
+    })
+}
+
+fn set(matches: &ArgMatches, change: &Value) -> Result<(), End> {
+    shown_config(matches, &client(matches)?.call("cluster.updateConfig", change)?)
+}
+
+fn shown_config(matches: &ArgMatches, config: &Value) -> Result<(), End> {
+    show(matches, config, || {
+        let paused = if config["movesPaused"] == true {
+            "Paused: no replica moves.\nNext: gomer cluster handoff resume\n"
+        } else {
+            ""
+        };
+        let max = cell(&config["transfersMax"]);
+        format!("{max} replicas come to a member at once, and {max} go from one.\n{paused}")
     })
 }
 
@@ -398,6 +425,10 @@ mod tests {
             &["clear"],
             &["ring"],
             &["transfers", "--json"],
+            &["transfer-limit"],
+            &["transfer-limit", "16", "--json"],
+            &["handoff", "pause"],
+            &["handoff", "resume"],
         ] {
             assert!(parse(good).is_ok(), "{good:?}");
         }
@@ -410,6 +441,10 @@ mod tests {
             &["weight", "bob", "much"],
             &["leave", "bob", "--yes"],
             &["commit"],
+            &["transfer-limit", "0"],
+            &["transfer-limit", "17"],
+            &["handoff"],
+            &["handoff", "stop"],
         ] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }

@@ -54,7 +54,7 @@ fn held(trio: &Trio, at: usize) -> u64 {
     own.flatten().sum()
 }
 
-/// Waits for what takes long: a replica moves in three steps, two at once.
+/// Waits for what takes long: a replica moves in three steps, so many at once as is set.
 #[track_caller]
 fn until(what: &str, holds: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(180);
@@ -65,7 +65,14 @@ fn until(what: &str, holds: impl Fn() -> bool) {
 }
 
 fn nothing_moves(trio: &Trio, at: usize) -> bool {
-    done(trio, at, &["transfers"])["transfers"] == Value::Array(Vec::new())
+    states(trio, at).is_empty()
+}
+
+/// The states of the replicas that are left to move.
+fn states(trio: &Trio, at: usize) -> Vec<String> {
+    let list = done(trio, at, &["transfers"]);
+    let all = list["transfers"].as_array().expect("transfers").iter();
+    all.map(|one| one["state"].as_str().expect("a state").to_owned()).collect()
 }
 
 #[test]
@@ -91,7 +98,13 @@ fn four_become_three_and_four_again_while_people_post() {
     let shown = plan(&trio, 2);
     assert_eq!(shown["moves"].as_array().expect("moves").len(), 6, "{shown}");
     let gone = load(&trio, &authors, &[0, 1, 2, 3], || {
+        done(&trio, 1, &["handoff", "pause"]);
         done(&trio, 3, &["commit", &leave]);
+        thread::sleep(Duration::from_secs(3));
+        assert_eq!(states(&trio, 2), ["paused"; 6]);
+        assert_eq!(held(&trio, 3), 6, "nothing moves while all is paused");
+        assert_eq!(done(&trio, 2, &["transfer-limit", "6"])["movesPaused"], true);
+        done(&trio, 0, &["handoff", "resume"]);
         until("kim holds nothing", || nothing_moves(&trio, 0) && held(&trio, 3) == 0);
     });
     println!("left: {} posts, slowest {:?}", gone.posts.len(), gone.slowest);

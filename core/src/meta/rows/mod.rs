@@ -10,6 +10,7 @@
 //! | [`role`] | app, name | methods |
 //! | [`types`] | app, name | number, declaration |
 //! | [`operator`] | – | hash of the operator's token |
+//! | [`config`] | – | the settings of the cluster |
 //! | [`counter`] | counter, app | the last number that was given out |
 //! | [`touched`] | position | the app whose last change it was |
 //! | [`members`] | – | revision, generation, staged changes, what happened last |
@@ -19,6 +20,7 @@
 //! Must never learn: what a setting or a declaration means.
 
 pub mod app;
+pub mod config;
 pub mod counter;
 pub mod key;
 pub mod members;
