@@ -58,10 +58,11 @@ impl Sources {
         let mut env: Vec<_> = env.filter(|(name, _)| name.starts_with("GOMER_")).collect();
         env.sort();
         for (variable, text) in env {
-            if OTHER_VARIABLES.contains(&variable.as_str()) {
+            let name = variable["GOMER_".len()..].to_lowercase().replace("__", ".");
+            let known = find(&name).is_some();
+            if OTHER_VARIABLES.contains(&variable.as_str()) || (!known && is_service_link(&variable, &text)) {
                 continue;
             }
-            let name = variable["GOMER_".len()..].to_lowercase().replace("__", ".");
             sources.say(&name, text, "environment".to_owned(), &variable)?;
         }
         let path = file.map_or_else(|| PathBuf::from(USUAL_FILE), Path::to_owned);
@@ -137,6 +138,22 @@ impl Sources {
         }
         Ok(())
     }
+}
+
+/// Whether Kubernetes sets a variable so, for a service that is called `gomer` or begins with `gomer-`. Nobody asked for it, and
+/// it must not keep the server from starting.
+fn is_service_link(variable: &str, text: &str) -> bool {
+    let of_port = |rest: &str| {
+        let mut parts = rest.split('_');
+        let number = parts.next().is_some_and(|part| part.parse::<u16>().is_ok());
+        let protocol = parts.next().is_some_and(|part| ["TCP", "UDP", "SCTP"].contains(&part));
+        number && protocol && parts.next().is_none_or(|part| ["ADDR", "PORT", "PROTO"].contains(&part))
+    };
+    variable.ends_with("_SERVICE_HOST")
+        || variable.ends_with("_SERVICE_PORT")
+        || variable.contains("_SERVICE_PORT_")
+        || (variable.ends_with("_PORT") && text.contains("://"))
+        || variable.split_once("_PORT_").is_some_and(|(_, rest)| of_port(rest))
 }
 
 /// All values of a table with their full names and places; `None` for what no setting can be.
@@ -253,6 +270,33 @@ mod tests {
             let Err(end) = gather(flags, env, file) else { panic!("{place} is taken") };
             assert_eq!(end.code, Exit::Usage);
             assert!(end.why.contains(place) && end.why.contains(reason), "{}", end.why);
+        }
+    }
+
+    #[test]
+    fn variables_that_kubernetes_sets_for_a_service_are_none_of_ours() {
+        let service = [
+            ("GOMER_SERVICE_HOST", "10.0.0.1"),
+            ("GOMER_SERVICE_PORT", "8080"),
+            ("GOMER_SERVICE_PORT_HTTP", "8080"),
+            ("GOMER_PORT", "tcp://10.0.0.1:8080"),
+            ("GOMER_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+            ("GOMER_PORT_8080_TCP_ADDR", "10.0.0.1"),
+            ("GOMER_PORT_8080_TCP_PORT", "8080"),
+            ("GOMER_PORT_8080_TCP_PROTO", "tcp"),
+            ("GOMER_ADMIN_SERVICE_HOST", "10.0.0.2"),
+            ("GOMER_ADMIN_PORT_8081_TCP_ADDR", "10.0.0.2"),
+            ("GOMER_DRAIN_S", "7"),
+        ];
+        assert_eq!(gather(&[], &service, "").unwrap().get("drain_s"), "7");
+        // What somebody may have meant is still refused.
+        for (variable, text) in [
+            ("GOMER_PORT", "8080"),
+            ("GOMER_PORT_HTTP", "8080"),
+            ("GOMER_PORT_8080_TCP_COUNT", "1"),
+            ("GOMER_SERVICE", "x"),
+        ] {
+            assert!(gather(&[], &[(variable, text)], "").is_err(), "{variable}");
         }
     }
 

@@ -54,6 +54,11 @@ fn a_fresh_store_is_small_and_comes_back() {
     }
     let log_bytes: u64 = content(&temp.path().join("shard-0/log")).iter().map(|it| it.1.len() as u64).sum();
     assert!(log_bytes < 1 << 20, "{log_bytes}");
+    // Whoever made the directory may have let others look into it.
+    for (file, _) in content(temp.path()).into_iter().filter(|(_, bytes)| !bytes.is_empty()) {
+        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.display());
+    }
 }
 
 #[test]

@@ -11,7 +11,9 @@
 //! redb checks its pages when it repairs, not when it reads them; rows carry checksums of their own
 //! (`core/src/rows`). A page that redb stumbles over is [`StoreFault::Corrupt`].
 
+use std::fs::OpenOptions;
 use std::ops::ControlFlow;
+use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -53,8 +55,11 @@ impl RedbState {
             let new = path.with_extension("new");
             match std::fs::remove_file(&new) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io_fault(error)),
-                _ => drop(open(&new)?),
+                _ => {}
             }
+            // For its owner only, also where the directory was made by somebody else; redb would let everybody read it.
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(io_fault)?;
+            drop(open(&new)?);
             std::fs::rename(&new, path).and_then(|()| sync_dir(&dir)).map_err(io_fault)?;
         }
         open(path)
