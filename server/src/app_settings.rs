@@ -19,6 +19,7 @@ use crate::methods::hook::HookSettings;
 mod push;
 
 use crate::auth::provider_settings::Provider;
+use crate::registry::named::Whole;
 use crate::setting_shapes::{is_handle_byte, is_language_tag, is_origin};
 pub use push::{Push, Show};
 
@@ -282,7 +283,8 @@ impl AppSettings {
         }
         let mut merged = as_value(self);
         merge(&mut merged, patch, &default);
-        let updated: AppSettings = serde_path_to_error::deserialize(merged).map_err(|error| {
+        let read = serde_path_to_error::deserialize::<_, Whole<AppSettings>>(merged);
+        let Whole(updated) = read.map_err(|error| {
             let pointer = error.path().iter().fold(String::new(), |pointer, segment| match segment {
                 serde_path_to_error::Segment::Seq { index } => format!("{pointer}/{index}"),
                 serde_path_to_error::Segment::Map { key } => format!("{pointer}/{key}"),
@@ -515,6 +517,8 @@ mod tests {
             (json!({ "rates": { "read": { "n": 1 } } }), "/rates/read/n", "unknown-field"),
             (json!({ "signUp": "maybe" }), "/signUp", "value"),
             (json!({ "signUp": 7 }), "/signUp", "type"),
+            (json!({ "rates": [true] }), "/rates", "type"),
+            (json!({ "rates": { "write": [5, 60] } }), "/rates/write", "type"),
             (json!({ "rates": { "read": { "count": 0, "windowS": 1 } } }), "/rates/read/count", "range"),
             (json!({ "rates": { "read": { "count": 1 } } }), "/rates/read", "missing"),
             (json!({ "handles": { "lengthMin": 9, "lengthMax": 8 } }), "/handles/lengthMax", "range"),

@@ -378,6 +378,13 @@ async fn revisions_guard_updates_and_spare_reads() {
         say(&kit, "profile.update", me, &[("if-match", value)], name("Anna")).await.expect(status);
     }
     say(&kit, "profile.get", me, &[("if-none-match", &tag)], id).await.expect(200);
+    // Where there is nothing to compare with, a guard is not passed over in silence.
+    let post = json!({ "id": kit.uuid(), "text": "x" });
+    for (method, args) in [("post.create", post.clone()), ("like.put", json!({ "post": post["id"] }))] {
+        let refused = say(&kit, method, me, &[("if-match", &tag)], args).await.problem(400, "bad-request");
+        assert!(refused.str("/detail").contains("If-Match"), "{}", refused.text);
+    }
+    say(&kit, "post.get", me, &[], json!({ "id": post["id"] })).await.problem(404, "not-found");
 }
 
 #[tokio::test]

@@ -185,6 +185,12 @@ impl Api {
             }
         }
         call.if_match = conditions::if_match(&request.headers)?;
+        // Who asks for a guard must not be answered as if there had been one.
+        if call.if_match.is_some() && method.kind == Kind::Procedure && !method.takes_revision() {
+            return Err(Problem::new(Code::BadRequest)
+                .detail("What this method changes has no revision to compare with `If-Match`: leave the header out.")
+                .into());
+        }
         let seen = call.seen.clone();
         let result = method.run(call, args).await;
         let rendered = match result {

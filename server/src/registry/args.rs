@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
+use super::named::Whole;
 use super::parameters;
 use crate::problem::{Code, Problem};
 
@@ -25,11 +26,10 @@ impl RawArgs {
     /// fit is 422 `invalid`. Both point to the place.
     pub fn parse<A: DeserializeOwned>(&self) -> Result<A, Problem> {
         match self {
-            // Derived types also take their fields from a list, by position, where no name can be unknown.
-            RawArgs::Json(body) if body.trim_ascii_start().first() == Some(&b'[') => {
-                Err(Problem::new(Code::Invalid).detail("Arguments are an object.").at(String::new(), "type"))
-            }
-            RawArgs::Json(body) => serde_json::from_slice(body).map_err(|_| explain::<A>(body)),
+            RawArgs::Json(body) => match serde_json::from_slice::<Whole<A>>(body) {
+                Ok(args) => Ok(args.0),
+                Err(_) => Err(explain::<A>(body)),
+            },
             RawArgs::Parameters(text) => parameters::parse(text),
         }
     }
@@ -38,7 +38,7 @@ impl RawArgs {
 /// Parses once more, slowly, to say where it fails.
 fn explain<A: DeserializeOwned>(body: &[u8]) -> Problem {
     let mut parser = serde_json::Deserializer::from_slice(body);
-    let error = match serde_path_to_error::deserialize::<_, A>(&mut parser) {
+    let error = match serde_path_to_error::deserialize::<_, Whole<A>>(&mut parser) {
         Err(error) => error,
         Ok(_) => return Problem::new(Code::BadRequest).detail("The body goes on behind its JSON value."),
     };
@@ -203,6 +203,7 @@ mod tests {
                 "unknown-field",
             ),
             (r#"{"id":"ID","manyParts":[{}]}"#, Code::Invalid, "/manyParts/0/size", "missing"),
+            (r#"{"id":"ID","manyParts":[{"size":1},[1]]}"#, Code::Invalid, "/manyParts/1", "type"),
             (r#"{"id":"ID","manyParts":{}}"#, Code::Invalid, "/manyParts", "type"),
             (r#"{"id":"ID","level":"middle"}"#, Code::Invalid, "/level", "value"),
             (r#"[1]"#, Code::Invalid, "", "type"),

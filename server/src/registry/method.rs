@@ -319,6 +319,11 @@ impl Method {
         self.kind == Kind::Procedure || self.token_in_address
     }
 
+    /// Whether `If-Match` guards what it changes.
+    pub fn takes_revision(&self) -> bool {
+        self.errors.contains(&Code::StaleRevision)
+    }
+
     /// Every code that a call of it may get, from its declaration. What the front refuses by itself comes on top.
     pub fn codes(&self) -> BTreeSet<Code> {
         // Of any call: its verb and headers, app, key, token and role, arguments, and the state of the server.

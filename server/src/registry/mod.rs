@@ -14,6 +14,7 @@ mod audit;
 pub mod call;
 mod gate;
 pub mod method;
+pub(crate) mod named;
 pub mod order;
 mod parameters;
 pub mod reads;
