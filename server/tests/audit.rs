@@ -5,7 +5,6 @@ mod kit;
 use std::cell::RefCell;
 use std::io::Write;
 use std::sync::Once;
-use std::time::Duration;
 
 use kit::{Kit, With, admin_key, server_key};
 use serde_json::{Value, json};
@@ -133,8 +132,6 @@ async fn an_app_reads_who_did_what_to_whom_and_what_came_of_it_also_after_a_rest
     let server = server_key("one");
     let named = [("gomer-as", ann.id.as_str())];
     let as_ann = With { token: Some(&server), headers: &named, ..With::default() };
-    // Later than the one before, so that a time stands between them.
-    kit.skip(Duration::from_millis(5));
     kit.call_with("sync.pull", as_ann, json!({})).await.expect(200);
     // What she does with her own rights is nobody's business.
     kit.call("profile.update", Some(&ann.token), json!({ "name": "Ann" })).await.expect(200);
